@@ -1,0 +1,17 @@
+#!/usr/bin/env python
+"""Runs Django's management commands for the SMS marketing system."""
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+
+def main() -> None:
+    """Hand the command line to Django with the product's settings."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smsmarketing.settings")
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""The database of a test session: cloned from a migrated template, so that migrations run once."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connections
+from django.test import TransactionTestCase
+from psycopg import sql
+
+from tools.testservers import PROBLEM_VARIABLE, TEMPLATE_VARIABLE
+
+TEMPLATE = os.environ.get(TEMPLATE_VARIABLE, "")
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
+
+
+def _server() -> "psycopg.Connection[tuple[object, ...]]":
+    return psycopg.connect(os.environ["DATABASE_URL"], autocommit=True)
+
+
+def _database_clone(name: str) -> None:
+    """Replace the database ``name`` by a fresh copy of the template."""
+    connections.close_all()
+    with _server() as server:
+        server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        server.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY WAL_LOG").format(
+                sql.Identifier(name), sql.Identifier(TEMPLATE)
+            )
+        )
+
+
+def _clone_after_test(self: TransactionTestCase) -> None:
+    """Undo a test that committed by cloning again.
+
+    Django would TRUNCATE every table: that loses the rows that migrations seed and breaks on append-only triggers.
+    """
+    _database_clone(settings.DATABASES["default"]["NAME"])
+
+
+def database_url() -> str:
+    """Return the URL of this worker's database, for processes that a test starts."""
+    entry = connections["default"].settings_dict
+    host = entry["OPTIONS"].get("host") or entry["HOST"]
+    login = f"{quote(entry['USER'])}:{quote(entry['PASSWORD'])}"
+    port = f"&port={entry['PORT']}" if entry["PORT"] else ""
+    return f"postgresql://{login}@/{quote(entry['NAME'])}?host={quote(host, safe='')}{port}"
+
+
+if TEMPLATE or os.environ.get(PROBLEM_VARIABLE):
+
+    @pytest.fixture(scope="session")
+    def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
+        """Give this worker a database of its own on the session's server."""
+        if not TEMPLATE:
+            pytest.exit(f"manage.py migrate failed:\n{os.environ[PROBLEM_VARIABLE]}", returncode=3)
+        name = f"test_{WORKER}"
+        with django_db_blocker.unblock():
+            _database_clone(name)
+            settings.DATABASES["default"]["NAME"] = name
+            connections["default"].settings_dict["NAME"] = name
+            original = TransactionTestCase._fixture_teardown
+            TransactionTestCase._fixture_teardown = _clone_after_test  # type: ignore[method-assign]
+            yield
+            TransactionTestCase._fixture_teardown = original  # type: ignore[method-assign]
+            connections.close_all()
+
+
+@pytest.fixture
+def process_environment(transactional_db: None) -> dict[str, str]:
+    """Return the environment for a product process (worker, web server) that works on this test's database."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ.get("HOME", "/tmp"),
+        "DJANGO_SETTINGS_MODULE": "smsmarketing.settings",
+        "DATABASE_URL": database_url(),
+        "REDIS_URL": settings.REDIS_URL,
+    }

@@ -1,4 +1,4 @@
-"""Carrier protocols by name. `get("vertexsms")` gives the transport; a gateway row stores the name."""
+"""Carrier protocols by name. `get("vertexsms")` is one; a gateway row stores the name."""
 
 from smsmarketing.gateways.transports.base import Transport
 from smsmarketing.gateways.transports.vertexsms import VertexSms

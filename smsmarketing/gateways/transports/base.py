@@ -1,10 +1,12 @@
 """What every carrier protocol speaks to the rest of the house: plain values in, plain values out.
 
-A transport is sans-IO: it turns a message into the description of one HTTP request and turns answers, receipts and
-replies into typed results. It opens no socket, reads no setting and knows no database row, so a provider is one file
-that is tested with recorded bytes. Sockets belong to `smsmarketing.gateways.engine`; rows belong to the services.
+A transport is sans-IO: it turns a message into one HTTP request and turns answers, receipts and
+replies into typed results. It opens no socket, reads no setting and knows no database row, so a
+provider is one file that is tested with recorded bytes. Sockets belong to
+`smsmarketing.gateways.engine`; rows belong to the services.
 
-Nothing in a `repr` shows a phone number, a message body or a credential: the fields that hold them are excluded.
+Nothing in a `repr` shows a phone number, a message body or a credential: the fields that hold them
+are excluded.
 """
 
 from collections.abc import Mapping
@@ -16,36 +18,63 @@ from typing import Literal, NamedTuple, Protocol, get_args
 Outcome = Literal["accepted", "rejected", "throttled", "retryable", "duplicate", "ambiguous"]
 """What one submit came to.
 
-accepted: the provider queued it and gave its id. rejected: refused for good, the same request fails again.
-throttled: not accepted, slow down and send the same message later. retryable: not accepted, try again with a limit or
-use the next gateway. duplicate: the provider says that it already has it; treat as sent. ambiguous: it may have been
-accepted; never sent again by itself (design.md §7, the message becomes `unknown`).
+accepted: the provider queued it and gave its id. rejected: refused for good, the same request fails
+again. throttled: not accepted, slow down and send the same message later. retryable: not accepted,
+try again with a limit or use the next gateway. duplicate: the provider says that it already has it;
+treat as sent. ambiguous: it may have been accepted; never sent again by itself (design.md §7, the
+message becomes `unknown`).
 """
 
 ErrorClass = Literal[
-    "auth", "account", "throttle", "soft", "hard", "optout", "content", "sender", "duplicate", "ambiguous"
+    "auth",
+    "account",
+    "throttle",
+    "soft",
+    "hard",
+    "optout",
+    "content",
+    "sender",
+    "duplicate",
+    "ambiguous",
 ]
 """Who has to act on an error (providers.md §0).
 
-auth: stop the gateway, alert. account: balance, permission or country not enabled; stop the campaign. throttle: back
-off. soft: retry with a limit. hard: this number is bad; counts towards suppression. optout: suppress now. content,
-sender: the same request always fails; stop the campaign. duplicate: treat as already sent. ambiguous: do not resend.
+auth: stop the gateway, alert. account: balance, permission or country not enabled; stop the
+campaign. throttle: back off. soft: retry with a limit. hard: this number is bad; counts towards
+suppression. optout: suppress now. content, sender: the same request always fails; stop the
+campaign. duplicate: treat as already sent. ambiguous: do not resend.
 """
 
-ReceiptStatus = Literal["delivered", "undelivered", "expired", "rejected", "failed", "accepted", "unknown"]
-"""Our word for a provider's status. `unknown` = the provider sent a status we have no meaning for [R-10.4]; never guessed."""
+ReceiptStatus = Literal[
+    "delivered", "undelivered", "expired", "rejected", "failed", "accepted", "unknown"
+]
+"""Our word for a provider's status. `unknown` = the provider sent a status we have no meaning for
+[R-10.4]; never guessed.
+"""
 
 Priority = Literal["high", "normal", "low"]
 FailureKind = Literal[
-    "dns", "connect", "connect_timeout", "tls", "bad_request", "not_started", "timeout", "reset", "protocol"
+    "dns",
+    "connect",
+    "connect_timeout",
+    "tls",
+    "bad_request",
+    "not_started",
+    "timeout",
+    "reset",
+    "protocol",
 ]
-"""How an HTTP exchange ended without a usable answer. `sent` says apart from it whether the request may have arrived."""
+"""How an HTTP exchange ended without a usable answer. `sent` says apart from it whether the request
+may have arrived.
+"""
 
 ERROR_CLASSES: frozenset[str] = frozenset(get_args(ErrorClass))
 RECEIPT_STATUSES: frozenset[str] = frozenset(get_args(ReceiptStatus))
 
 MESSAGE_ID_PARAMETER = "m"
-"""Query parameter of a callback URL that carries our message id; webhook views that use a path segment pass it under this name."""
+"""Query parameter of a callback URL that carries our message id; webhook views that use a path
+segment pass it under this name.
+"""
 
 MAX_WEBHOOK_BYTES = 64 * 1024
 """Larger receipt or reply bodies are refused before they are parsed."""
@@ -54,7 +83,8 @@ MAX_WEBHOOK_BYTES = 64 * 1024
 class TransportDataError(ValueError):
     """Bytes from a provider, or a message for it, that do not fit the protocol.
 
-    `code` is a stable word; the sentence never quotes the data, because it may hold a number or a text.
+    `code` is a stable word; the sentence never quotes the data, because it may hold a number or a
+    text.
     """
 
     def __init__(self, code: str, sentence: str) -> None:
@@ -69,19 +99,26 @@ class Timeout(NamedTuple):
     read_s: float = 10.0
 
 
+DEFAULT_TIMEOUT = Timeout()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransportConfig:
-    """One gateway's way in: `base_url` without a trailing path, credentials by name, and options the transport documents."""
+    """One gateway's way in: `base_url` without a trailing path, credentials by name, and options
+    the transport documents.
+    """
 
     base_url: str
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     options: Mapping[str, str] = field(default_factory=dict)
-    timeout: Timeout = Timeout()
+    timeout: Timeout = DEFAULT_TIMEOUT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundMessage:
-    """One message to one recipient, ready to hand over. `parts` and `body` are as planned; a transport never edits them."""
+    """One message to one recipient, ready to hand over. `parts` and `body` are as planned; a
+    transport never edits them.
+    """
 
     message_id: int
     to: str = field(repr=False)
@@ -93,29 +130,39 @@ class OutboundMessage:
     """Seconds after which the provider must give up; None = the provider's default."""
     priority: Priority = "normal"
     dlr_url: str = field(default="", repr=False)
-    """Where receipts go; it carries a secret path and our message id, the caller builds it. Empty = no receipts asked."""
+    """Where receipts go; it carries a secret path and our message id, the caller builds it. Empty =
+    no receipts asked.
+    """
     test_mode: str | None = None
-    """The provider's own word for its sandbox (VertexSMS: "1" emulates success, "2" failure); None = a real send."""
+    """The provider's own word for its sandbox (VertexSMS: "1" emulates success, "2" failure); None
+    = a real send.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class SubmitRequest:
-    """One HTTP request, complete. Header pairs are reused by identity, so the engine sets them once per connection handle."""
+    """One HTTP request, complete. Header pairs are reused by identity, so the engine sets them once
+    per connection handle.
+    """
 
     method: str
     url: str = field(repr=False)
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     body: bytes = field(repr=False)
-    timeout: Timeout = Timeout()
+    timeout: Timeout = DEFAULT_TIMEOUT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitResult:
-    """What one submit came to. `error_text` is our own sentence from the transport's table, safe to show and to log."""
+    """What one submit came to. `error_text` is our own sentence from the transport's table, safe to
+    show and to log.
+    """
 
     outcome: Outcome
     definitely_not_accepted: bool
-    """True only when the provider cannot have queued it; the sole ground for a resend or the next gateway."""
+    """True only when the provider cannot have queued it; the sole ground for a resend or the next
+    gateway.
+    """
     gateway_message_id: str | None = None
     parts_billed: int | None = None
     """Parts the provider says it charges; None when it did not say."""
@@ -131,13 +178,17 @@ class SubmitResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiptEvent:
-    """One delivery receipt (DLR). The raw status and code stay beside ours, because providers mean different things."""
+    """One delivery receipt (DLR). The raw status and code stay beside ours, because providers mean
+    different things.
+    """
 
     gateway_message_id: str
     status: ReceiptStatus
     raw_status: str
     error_code: str | None = None
-    """The provider's code as text, also when it has no entry in the table; None when it said "no error"."""
+    """The provider's code as text, also when it has no entry in the table; None when it said "no
+    error".
+    """
     error_class: ErrorClass | None = None
     error_text: str = ""
     mcc: str | None = None
@@ -150,13 +201,19 @@ class ReceiptEvent:
 
     @property
     def code_known(self) -> bool:
-        """False when status or code is not in the transport's table: store it and alert a person [R-10.4]."""
-        return self.status != "unknown" and (self.error_code is None or self.error_class is not None)
+        """False when status or code is not in the transport's table: store it and alert a person
+        [R-10.4].
+        """
+        return self.status != "unknown" and (
+            self.error_code is None or self.error_class is not None
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundEvent:
-    """One message from a person. `sender` is E.164 where the digits allow it; `text` is untrusted and free of NUL and lone surrogates."""
+    """One message from a person. `sender` is E.164 where the digits allow it; `text` is untrusted
+    and free of NUL and lone surrogates.
+    """
 
     gateway_message_id: str | None
     sender: str = field(repr=False)
@@ -176,7 +233,9 @@ class ErrorMeaning(NamedTuple):
     error_class: ErrorClass
     meaning: str
     status: ReceiptStatus | None = None
-    """The state the code puts a message in when a receipt carries it; None = the code occurs in submit answers only."""
+    """The state the code puts a message in when a receipt carries it; None = the code occurs in
+    submit answers only.
+    """
 
 
 class WebhookAck(NamedTuple):
@@ -189,7 +248,9 @@ class WebhookAck(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a provider documents. Undocumented = False or None: nothing is assumed (providers.md A1, last lines)."""
+    """What a provider documents. Undocumented = False or None: nothing is assumed (providers.md A1,
+    last lines).
+    """
 
     dlr: bool = False
     inbound: bool = False
@@ -217,7 +278,9 @@ class Capabilities:
 
 
 class Transport(Protocol):
-    """One provider. Every method is pure; all but `submit_request` and `webhook_events` never raise on any bytes."""
+    """One provider. Every method is pure; all but `submit_request` and `webhook_events` never raise
+    on any bytes.
+    """
 
     name: str
     capabilities: Capabilities
@@ -225,21 +288,29 @@ class Transport(Protocol):
     """Receipt codes as text → class, meaning and state."""
 
     def submit_request(self, message: OutboundMessage, config: TransportConfig) -> SubmitRequest:
-        """Describe the request. Raises TransportDataError when the message cannot be expressed (a validity out of range)."""
+        """Describe the request. Raises TransportDataError when the message cannot be expressed (a
+        validity out of range).
+        """
         ...
 
     def submit_result(self, status: int, headers: Mapping[str, str], body: bytes) -> SubmitResult:
-        """Read an answer; header names are lower case. What is not understood is ambiguous, never an exception."""
+        """Read an answer; header names are lower case. What is not understood is ambiguous, never
+        an exception.
+        """
         ...
 
     def transport_failure(self, kind: FailureKind, *, sent: bool) -> SubmitResult:
-        """Read the absence of an answer: before anything left = not accepted, after that = ambiguous."""
+        """Read the absence of an answer: before anything left = not accepted, after that =
+        ambiguous.
+        """
         ...
 
     def webhook_events(
         self, body: bytes, headers: Mapping[str, str], query: Mapping[str, str]
     ) -> list[WebhookEvent]:
-        """Read a callback. Raises TransportDataError for anything that does not fit; never another exception."""
+        """Read a callback. Raises TransportDataError for anything that does not fit; never another
+        exception.
+        """
         ...
 
     def webhook_ack(self) -> WebhookAck: ...

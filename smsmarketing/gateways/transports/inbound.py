@@ -1,8 +1,10 @@
-"""The generic inbound endpoint: what a person wrote to one of our numbers, in a form any carrier or relay can post.
+"""The generic inbound endpoint: what a person wrote to one of our numbers, in a form any carrier or
+relay can post.
 
-VertexSMS documents no inbound messages (providers.md A1), so replies come through here: `POST` of JSON or of a URL-encoded
-form with `from`, `to`, `text`, and optionally `id` and `received_at` (ISO 8601; without an offset it is taken as UTC).
-Only `from` and `text` are required: a STOP is not lost over a malformed optional field.
+VertexSMS documents no inbound messages (providers.md A1), so replies come through here: `POST` of
+JSON or of a URL-encoded form with `from`, `to`, `text`, and optionally `id` and `received_at` (ISO
+8601; without an offset it is taken as UTC). Only `from` and `text` are required: a STOP is not lost
+over a malformed optional field.
 """
 
 import re
@@ -18,9 +20,14 @@ _INTERNATIONAL = re.compile(r"(?:\+|00)?([1-9][0-9]{6,14})")
 _ADDRESS = re.compile(r"[\x20-\x7e]{1,40}")
 
 
-def inbound_events(body: bytes, headers: Mapping[str, str], query: Mapping[str, str]) -> list[InboundEvent]:
+def inbound_events(
+    body: bytes, headers: Mapping[str, str], query: Mapping[str, str]
+) -> list[InboundEvent]:
     """The one message in the body. `headers` have lower-case names. Raises TransportDataError."""
-    is_form = headers.get("content-type", "").partition(";")[0].strip().lower() == "application/x-www-form-urlencoded"
+    is_form = (
+        headers.get("content-type", "").partition(";")[0].strip().lower()
+        == "application/x-www-form-urlencoded"
+    )
     fields = payload.form_fields(body) if is_form else payload.json_object(body)
     sender = address_normal(fields.get("from"))
     if sender is None:
@@ -29,7 +36,9 @@ def inbound_events(body: bytes, headers: Mapping[str, str], query: Mapping[str, 
     if not isinstance(text, str):
         raise TransportDataError("no_text", "The field text is missing or is not a string.")
     if len(text) > MAX_TEXT_CHARACTERS:
-        raise TransportDataError("too_large", f"The text has more than {MAX_TEXT_CHARACTERS} characters.")
+        raise TransportDataError(
+            "too_large", f"The text has more than {MAX_TEXT_CHARACTERS} characters."
+        )
     return [
         InboundEvent(
             gateway_message_id=payload.identifier(fields.get("id")),
@@ -46,7 +55,8 @@ def inbound_ack() -> WebhookAck:
 
 
 def address_normal(value: object) -> str | None:
-    """E.164 with plus for 7 to 15 international digits; a short code or alphanumeric sender stays as it is; else None.
+    """E.164 with plus for 7 to 15 international digits; a short code or alphanumeric sender stays
+    as it is; else None.
 
     A form posts a literal plus as a space, so leading spaces are accepted.
     """

@@ -1,6 +1,8 @@
-"""Reading bytes that strangers sent: size, encoding, nesting and types are checked here once for every transport.
+"""Reading bytes that strangers sent: size, encoding, nesting and types are checked here once for
+every transport.
 
-Every function raises TransportDataError and nothing else, and never quotes the data in its sentence.
+Every function raises TransportDataError and nothing else, and never quotes the data in its
+sentence.
 """
 
 import json
@@ -30,7 +32,9 @@ def body_text(body: bytes, *, limit: int = MAX_WEBHOOK_BYTES) -> str:
 
 
 def json_value(body: bytes, *, limit: int = MAX_WEBHOOK_BYTES) -> object:
-    """The JSON value in the body. Truncated, too deeply nested and overlong numbers are refused alike."""
+    """The JSON value in the body. Truncated, too deeply nested and overlong numbers are refused
+    alike.
+    """
     text = body_text(body, limit=limit)
     try:
         value: object = json.loads(text)
@@ -47,14 +51,22 @@ def json_object(body: bytes, *, limit: int = MAX_WEBHOOK_BYTES) -> Mapping[str, 
 
 
 def form_fields(body: bytes, *, limit: int = MAX_WEBHOOK_BYTES) -> Mapping[str, object]:
-    """The fields of an application/x-www-form-urlencoded body; the first of a repeated field counts."""
+    """The fields of an application/x-www-form-urlencoded body; the first of a repeated field
+    counts.
+    """
     text = body_text(body, limit=limit)
     try:
         pairs = parse_qsl(
-            text, keep_blank_values=True, encoding="utf-8", errors="strict", max_num_fields=_MAX_FORM_FIELDS
+            text,
+            keep_blank_values=True,
+            encoding="utf-8",
+            errors="strict",
+            max_num_fields=_MAX_FORM_FIELDS,
         )
     except ValueError:  # UnicodeDecodeError is one
-        raise TransportDataError("not_a_form", "The body is not a URL-encoded UTF-8 form.") from None
+        raise TransportDataError(
+            "not_a_form", "The body is not a URL-encoded UTF-8 form."
+        ) from None
     fields: dict[str, object] = {}
     for name, value in pairs:
         fields.setdefault(name, value)
@@ -62,7 +74,9 @@ def form_fields(body: bytes, *, limit: int = MAX_WEBHOOK_BYTES) -> Mapping[str, 
 
 
 def identifier(value: object) -> str | None:
-    """A provider's message id: printable text of 1 to 64 characters, or a whole number of that length; else None."""
+    """A provider's message id: printable text of 1 to 64 characters, or a whole number of that
+    length; else None.
+    """
     if isinstance(value, int) and not isinstance(value, bool):
         if not 0 <= value < 10**20:
             return None
@@ -71,19 +85,24 @@ def identifier(value: object) -> str | None:
 
 
 def code_word(value: object) -> str | None:
-    """A status or error code as text, whether it came as number or string; None for any other type."""
+    """A status or error code as text, whether it came as number or string; else None."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
-    if isinstance(value, int) and abs(value) >= 10**18:  # str() of a huge number is an attack, not a code
+    # Turning a number of a million digits into text is an attack, not a code.
+    if isinstance(value, int) and abs(value) >= 10**18:
         return None
-    word = "".join(character for character in str(value).strip() if " " <= character <= "~")[:_MAX_WORD]
+    word = "".join(character for character in str(value).strip() if " " <= character <= "~")[
+        :_MAX_WORD
+    ]
     if word.isdigit():
         return word.lstrip("0") or "0"
     return word or None
 
 
 def text_clean(value: str) -> str:
-    """Text that PostgreSQL and UTF-8 can hold: NUL and lone surrogates become U+FFFD, nothing else changes."""
+    """Text that PostgreSQL and UTF-8 can hold: NUL and lone surrogates become U+FFFD, nothing else
+    changes.
+    """
     return _SURROGATE.sub("\ufffd", value).replace("\x00", "\ufffd")
 
 

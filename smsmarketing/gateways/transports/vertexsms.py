@@ -1,10 +1,11 @@
-"""VertexSMS REST API (documentation of the provider as given in seed 002; facts in providers.md A1).
+"""VertexSMS REST API (documentation of the provider as given in seed 002; facts in providers.md
+A1).
 
-Submit is `POST /sms` with JSON and the token header; the answer is an array of message ids and the header
-`X-VertexSMS-Amount-Sent` with the billed parts. A receipt is a JSON POST to `dlrUrl`; it is repeated until the answer is
-200 with the body `OK`. There is no client reference and no idempotency key: our message id travels in `dlrUrl`, and a
-submit whose answer was lost stays ambiguous. Inbound messages, balance and rate limits are not documented, so the
-capabilities say no.
+Submit is `POST /sms` with JSON and the token header; the answer is an array of message ids and the
+header `X-VertexSMS-Amount-Sent` with the billed parts. A receipt is a JSON POST to `dlrUrl`; it is
+repeated until the answer is 200 with the body `OK`. There is no client reference and no idempotency
+key: our message id travels in `dlrUrl`, and a submit whose answer was lost stays ambiguous. Inbound
+messages, balance and rate limits are not documented, so the capabilities say no.
 """
 
 import json
@@ -21,8 +22,8 @@ from smsmarketing.gateways.transports.base import (
     ErrorClass,
     ErrorMeaning,
     FailureKind,
-    Outcome,
     OutboundMessage,
+    Outcome,
     ReceiptEvent,
     ReceiptStatus,
     SubmitRequest,
@@ -53,29 +54,67 @@ class _Verdict(NamedTuple):
 
 
 _HTTP: Mapping[int, _Verdict] = {
-    301: _Verdict("rejected", "auth", "The gateway address has moved. Correct the base URL of the gateway."),
-    307: _Verdict("rejected", "auth", "The gateway address has moved. Correct the base URL of the gateway."),
-    308: _Verdict("rejected", "auth", "The gateway address has moved. Correct the base URL of the gateway."),
+    301: _Verdict(
+        "rejected", "auth", "The gateway address has moved. Correct the base URL of the gateway."
+    ),
+    307: _Verdict(
+        "rejected", "auth", "The gateway address has moved. Correct the base URL of the gateway."
+    ),
+    308: _Verdict(
+        "rejected", "auth", "The gateway address has moved. Correct the base URL of the gateway."
+    ),
     400: _Verdict("rejected", "content", "VertexSMS refused the request as invalid."),
-    401: _Verdict("rejected", "auth", "VertexSMS did not accept the API token. Enter a valid token on the gateway."),
-    403: _Verdict("rejected", "auth", "VertexSMS refuses this account or token. Check its rights with the provider."),
-    404: _Verdict("rejected", "auth", "There is no submit address there. Correct the base URL of the gateway."),
-    405: _Verdict("rejected", "auth", "The address takes no submits. Correct the base URL of the gateway."),
-    409: _Verdict("retryable", "soft", "VertexSMS reports a conflict and did not complete the request."),
+    401: _Verdict(
+        "rejected",
+        "auth",
+        "VertexSMS did not accept the API token. Enter a valid token on the gateway.",
+    ),
+    403: _Verdict(
+        "rejected",
+        "auth",
+        "VertexSMS refuses this account or token. Check its rights with the provider.",
+    ),
+    404: _Verdict(
+        "rejected", "auth", "There is no submit address there. Correct the base URL of the gateway."
+    ),
+    405: _Verdict(
+        "rejected", "auth", "The address takes no submits. Correct the base URL of the gateway."
+    ),
+    409: _Verdict(
+        "retryable", "soft", "VertexSMS reports a conflict and did not complete the request."
+    ),
     429: _Verdict("throttled", "throttle", "VertexSMS asks to slow down."),
-    # 503 is documented as "unable to handle the request"; 500 and 501 only as "server error", which may come after the
-    # message was queued, so they are never resent blindly whatever "please try again" invites to.
-    500: _Verdict("ambiguous", "ambiguous", "VertexSMS had a server error; the message may or may not be queued."),
-    501: _Verdict("ambiguous", "ambiguous", "VertexSMS had a server error; the message may or may not be queued."),
-    503: _Verdict("throttled", "throttle", "VertexSMS is overloaded or in maintenance and did not take the message."),
+    # 503 is documented as "unable to handle the request"; 500 and 501 only as "server error", which
+    # may come after the message was queued, so they are never resent blindly whatever "please try
+    # again" invites to.
+    500: _Verdict(
+        "ambiguous",
+        "ambiguous",
+        "VertexSMS had a server error; the message may or may not be queued.",
+    ),
+    501: _Verdict(
+        "ambiguous",
+        "ambiguous",
+        "VertexSMS had a server error; the message may or may not be queued.",
+    ),
+    503: _Verdict(
+        "throttled",
+        "throttle",
+        "VertexSMS is overloaded or in maintenance and did not take the message.",
+    ),
 }
 _OTHER_REFUSAL = _Verdict("rejected", "content", "VertexSMS refused the request.")
-_UNCLEAR = _Verdict("ambiguous", "ambiguous", "The answer of VertexSMS cannot be read; the message may be queued.")
+_UNCLEAR = _Verdict(
+    "ambiguous", "ambiguous", "The answer of VertexSMS cannot be read; the message may be queued."
+)
 # A request timeout may be told by a proxy after the request was passed on.
 _MAY_HAVE_PASSED = frozenset({408, 499})
 
 _FIELDS: Mapping[str, tuple[ErrorClass, str]] = {
-    "from": ("sender", "VertexSMS refused the sender. Use an approved number or 11 letters, digits, spaces, dots."),
+    "from": (
+        "sender",
+        "VertexSMS refused the sender. Use an approved number or 11 letters, digits, spaces, dots.",
+    ),
     "to": ("hard", "VertexSMS refused the recipient's number as invalid."),
     "message": ("content", "VertexSMS refused the text of the message."),
 }
@@ -95,12 +134,18 @@ _FAILURES: Mapping[FailureKind, str] = {
 _ERRORS: Mapping[str, ErrorMeaning] = {
     "1": ErrorMeaning("hard", "Illegal subscriber.", "undelivered"),
     "2": ErrorMeaning("soft", "The validity period ended before delivery.", "expired"),
-    "20": ErrorMeaning("account", "The country or operator is not configured for the account.", "rejected"),
-    "21": ErrorMeaning("content", "Blocked by the provider's filter, for example a block list.", "rejected"),
+    "20": ErrorMeaning(
+        "account", "The country or operator is not configured for the account.", "rejected"
+    ),
+    "21": ErrorMeaning(
+        "content", "Blocked by the provider's filter, for example a block list.", "rejected"
+    ),
     "22": ErrorMeaning("duplicate", "The provider takes it for a duplicate.", "rejected"),
     "23": ErrorMeaning("throttle", "The limit of messages to this number is reached.", "rejected"),
     "24": ErrorMeaning("account", "The account's balance limit is reached.", "rejected"),
-    "40": ErrorMeaning("soft", "Subscriber unknown; if it persists the number is likely retired.", "undelivered"),
+    "40": ErrorMeaning(
+        "soft", "Subscriber unknown; if it persists the number is likely retired.", "undelivered"
+    ),
     "41": ErrorMeaning("hard", "The operator bars SMS for the subscriber.", "undelivered"),
     "43": ErrorMeaning("soft", "The phone is off or out of range.", "undelivered"),
     "51": ErrorMeaning("soft", "Unknown error of the number lookup.", "undelivered"),
@@ -127,14 +172,20 @@ class VertexSms:
     )
 
     def submit_request(self, message: OutboundMessage, config: TransportConfig) -> SubmitRequest:
-        """Describe `POST /sms` for one recipient. `coding` and `udh` are left out, so the provider splits long texts.
+        """Describe `POST /sms` for one recipient. `coding` and `udh` are left out, so the provider
+        splits long texts.
 
-        A validity above the provider's longest is cut to it. Raises TransportDataError for a number that is not E.164
-        and for a validity below 360 s: rounding it up could deliver after the quiet hours began.
+        A validity above the provider's longest is cut to it. Raises TransportDataError for a number
+        that is not E.164 and for a validity below 360 s: rounding it up could deliver after the
+        quiet hours began.
         """
         if not _E164.fullmatch(message.to):
             raise TransportDataError("not_e164", "The recipient is not an E.164 number.")
-        fields = {"to": message.to[1:], "from": message.sender.removeprefix("+"), "message": message.body}
+        fields = {
+            "to": message.to[1:],
+            "from": message.sender.removeprefix("+"),
+            "message": message.body,
+        }
         if message.dlr_url:
             fields["dlrUrl"] = message.dlr_url
         if message.priority != "normal":
@@ -144,7 +195,9 @@ class VertexSms:
         document: dict[str, str | int] = {**fields}
         if message.validity_s is not None:
             if message.validity_s < MIN_VALIDITY_S:
-                raise TransportDataError("validity", f"VertexSMS takes no validity below {MIN_VALIDITY_S} seconds.")
+                raise TransportDataError(
+                    "validity", f"VertexSMS takes no validity below {MIN_VALIDITY_S} seconds."
+                )
             document["expireIn"] = min(message.validity_s, MAX_VALIDITY_S)
         return SubmitRequest(
             "POST",
@@ -155,7 +208,9 @@ class VertexSms:
         )
 
     def submit_result(self, status: int, headers: Mapping[str, str], body: bytes) -> SubmitResult:
-        """Read the answer to a submit. 2xx without a readable array of ids is ambiguous: it may well be queued."""
+        """Read the answer to a submit. 2xx without a readable array of ids is ambiguous: it may
+        well be queued.
+        """
         if 200 <= status < 300:
             return _accepted(headers, body) or _failed(_UNCLEAR, code=f"http_{status}", raw=body)
         verdict = _HTTP.get(status)
@@ -172,7 +227,8 @@ class VertexSms:
         if sent:
             verdict = _Verdict("ambiguous", "ambiguous", _FAILURES[kind])
         else:
-            # TLS and URL faults do not heal by themselves: they stop the gateway like a refused token does.
+            # TLS and URL faults do not heal by themselves: they stop the gateway like a refused
+            # token does.
             lasting = kind in {"tls", "bad_request"}
             verdict = _Verdict("retryable", "auth" if lasting else "soft", _FAILURES[kind])
         return _failed(verdict, code=f"net_{kind}")
@@ -180,7 +236,9 @@ class VertexSms:
     def webhook_events(
         self, body: bytes, headers: Mapping[str, str], query: Mapping[str, str]
     ) -> list[WebhookEvent]:
-        """Read one receipt. Status and error come as numbers or strings; what the tables lack is kept raw [R-10.4]."""
+        """Read one receipt. Status and error come as numbers or strings; what the tables lack is
+        kept raw [R-10.4].
+        """
         fields = payload.json_object(body)
         gateway_message_id = payload.identifier(fields.get("id"))
         if gateway_message_id is None:
@@ -216,8 +274,14 @@ class VertexSms:
 @lru_cache(maxsize=64)
 def _headers(token: str) -> tuple[tuple[str, str], ...]:
     if not token or not token.isascii() or not token.isprintable():
-        raise TransportDataError("token", "The gateway has no usable VertexSMS token. Enter it on the gateway.")
-    return (("Content-Type", "application/json"), ("Accept", "application/json"), ("X-VertexSMS-Token", token))
+        raise TransportDataError(
+            "token", "The gateway has no usable VertexSMS token. Enter it on the gateway."
+        )
+    return (
+        ("Content-Type", "application/json"),
+        ("Accept", "application/json"),
+        ("X-VertexSMS-Token", token),
+    )
 
 
 def _accepted(headers: Mapping[str, str], body: bytes) -> SubmitResult | None:
@@ -240,7 +304,9 @@ def _accepted(headers: Mapping[str, str], body: bytes) -> SubmitResult | None:
 
 
 def _invalid(body: bytes) -> SubmitResult:
-    """A 400 names the field in its sentence; the sentence itself is not passed on, it may quote the number or text."""
+    """A 400 names the field in its sentence; the sentence itself is not passed on, it may quote the
+    number or text.
+    """
     verdict = _HTTP[400]
     try:
         sentence = payload.json_object(body).get("message")
@@ -249,11 +315,17 @@ def _invalid(body: bytes) -> SubmitResult:
     field = _REFUSED_FIELD.search(sentence[:500]) if isinstance(sentence, str) else None
     if field is None:
         return _failed(verdict, code="http_400", raw=body)
-    error_class, meaning = _FIELDS.get(field[1], (verdict.error_class, f"VertexSMS refused the field {field[1]}."))
-    return _failed(_Verdict("rejected", error_class, meaning), code=f"http_400_{field[1]}", raw=body)
+    error_class, meaning = _FIELDS.get(
+        field[1], (verdict.error_class, f"VertexSMS refused the field {field[1]}.")
+    )
+    return _failed(
+        _Verdict("rejected", error_class, meaning), code=f"http_400_{field[1]}", raw=body
+    )
 
 
-def _failed(verdict: _Verdict, *, code: str, raw: bytes = b"", retry_after_s: int | None = None) -> SubmitResult:
+def _failed(
+    verdict: _Verdict, *, code: str, raw: bytes = b"", retry_after_s: int | None = None
+) -> SubmitResult:
     return SubmitResult(
         outcome=verdict.outcome,
         definitely_not_accepted=verdict.definitely_not_accepted,
@@ -277,7 +349,13 @@ def _receipt_status(raw_status: str, meaning: ErrorMeaning | None) -> ReceiptSta
 
 
 def _network_code(value: object) -> str | None:
-    """MCC or MNC of up to three digits, as it came (leading zeros count); anything else is as good as not sent."""
+    """MCC or MNC of up to three digits, as it came (leading zeros count); anything else is as good
+    as not sent.
+    """
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 999:
         value = str(value)
-    return value if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 3 else None
+    return (
+        value
+        if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 3
+        else None
+    )

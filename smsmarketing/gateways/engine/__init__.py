@@ -1,0 +1,34 @@
+"""One HTTP engine for every transport: many submits at once over kept connections, and the truth
+about each.
+
+`Engine.submit_many` keeps a continuous window of requests in flight (no barrier between batches;
+perf.md §4) on libcurl's multi interface and calls `on_result` once for each. An engine belongs to
+one thread and lives as long as its worker, so connections are reused between calls. It knows no
+database and no Django.
+
+Two promises decide whether a message may ever be sent again:
+
+- A request is put on the wire at most once. libcurl repeats a POST by itself when a kept connection
+dies before the
+  first byte of the answer; the provider may have accepted the first. The body is therefore given
+  through a read callback that cannot be rewound, so libcurl must fail instead of repeating (seen
+  with libcurl 8.23: two submits became three at the server with POSTFIELDS, and stayed two with the
+  callback).
+- `NoAnswer.sent` is False only when no byte of the body was handed to libcurl. A provider cannot
+accept a POST whose body
+  it never got, whatever the error was called.
+"""
+
+from smsmarketing.gateways.engine.exchange import Answer, Exchange, NoAnswer, exchange_result
+from smsmarketing.gateways.engine.window import MAX_RESPONSE_BYTES, MAX_WINDOW, Engine, Pace
+
+__all__ = [
+    "MAX_RESPONSE_BYTES",
+    "MAX_WINDOW",
+    "Answer",
+    "Engine",
+    "Exchange",
+    "NoAnswer",
+    "Pace",
+    "exchange_result",
+]

@@ -1,6 +1,8 @@
-"""The errors an operation may raise. Each has a stable code; surfaces map them to HTTP, MCP or a form (design.md §3).
+"""The errors an operation may raise. Each has a stable code; surfaces map them to HTTP, MCP or a
+form (design.md §3).
 
-Codes are the contract with callers: never rename one. Messages are sentences for people and say what to do next.
+Codes are the contract with callers: never rename one. Messages are sentences for people and say
+what to do next.
 """
 
 from __future__ import annotations
@@ -49,7 +51,9 @@ class OperationError(Exception):
                 "retryable": self.retryable or self.retry_after_s is not None,
                 "retry_after_s": self.retry_after_s,
                 "field_errors": self.field_errors,
-                "action_request_id": str(self.action_request_id) if self.action_request_id else None,
+                "action_request_id": str(self.action_request_id)
+                if self.action_request_id
+                else None,
                 "request_id": request_id,
                 "gateway_error_code": self.gateway_error_code,
                 "help_url": f"{HELP_BASE}{self.code}",
@@ -81,7 +85,9 @@ class NotPermitted(OperationError):
 
 
 class InsufficientScope(OperationError):
-    """The token lacks a scope; `details["required_scopes"]` lists all that the operation needs [R-9.22]."""
+    """The token lacks a scope; `details["required_scopes"]` lists all that the operation needs
+    [R-9.22].
+    """
 
     code = "INSUFFICIENT_SCOPE"
     http_status = 403
@@ -102,7 +108,9 @@ class VersionConflict(OperationError):
 
 
 class PreconditionRequired(OperationError):
-    """A prerequisite id or token is missing, unknown, used, expired or foreign [R-8.8], [R-9.14]."""
+    """A prerequisite id or token is missing, unknown, used, expired or foreign [R-8.8],
+    [R-9.14].
+    """
 
     code = "PRECONDITION_REQUIRED"
     http_status = 428

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
+import structlog
 from celery import current_app
 from django.db import transaction
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger("smsmarketing.jobs")
 
 
 def enqueue(task_name: str, /, *, countdown_s: float | None = None, **arguments: Any) -> None:
     """Start the task after the current transaction commits (at once outside of one).
 
-    Rows are the truth: when the broker is down, the beat sweep finds the work again (design.md §5), so a failure to
-    publish is logged and not raised. Raises KeyError for a task name that is not registered.
+    Rows are the truth: when the broker is down, the beat sweep finds the work again (design.md §5),
+    so a failure to publish is logged and not raised. Raises KeyError for a task name that is not
+    registered.
     """
     task = current_app.tasks[task_name]
 
@@ -23,6 +24,6 @@ def enqueue(task_name: str, /, *, countdown_s: float | None = None, **arguments:
         try:
             task.apply_async(kwargs=arguments, countdown=countdown_s, retry=False)
         except Exception:
-            logger.exception("job_publish_failed", extra={"task": task_name})
+            logger.exception("job_publish_failed", task=task_name)
 
     transaction.on_commit(publish)

@@ -1,23 +1,29 @@
-"""All operations by key. Filled by each app's AppConfig.ready(), which imports `<app>.operations`."""
+"""All operations by key. Filled by each app's AppConfig.ready(), which imports
+`<app>.operations`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from .types import Operation
+from smsmarketing.operations.types import Operation
 
 _operations: dict[str, Operation[Any, Any]] = {}
 
 
 def add(*operations: Operation[Any, Any]) -> None:
-    """Register operations. Raises ValueError when a key, REST route or MCP name is already taken."""
+    """Register operations. Raises ValueError when a key, REST route or MCP name is already
+    taken.
+    """
     for operation in operations:
         if operation.key in _operations:
             raise ValueError(f"operation {operation.key} is registered twice")
         for other in _operations.values():
             if other.rest == operation.rest:
-                raise ValueError(f"operations {operation.key} and {other.key} share the route {operation.rest}")
+                raise ValueError(
+                    f"operations {operation.key} and {other.key} share the route {operation.rest}"
+                )
             if mcp_name(other.key) == mcp_name(operation.key):
                 raise ValueError(f"operations {operation.key} and {other.key} share an MCP name")
         _operations[operation.key] = operation
@@ -39,7 +45,9 @@ def every() -> Iterator[Operation[Any, Any]]:
 
 
 def mcp_name(key: str) -> str:
-    """Name in MCP's tools/list: no dots, since several clients reject them (design.md §4, [R-9.10])."""
+    """Name in MCP's tools/list: no dots, since several clients reject them (design.md §4,
+    [R-9.10]).
+    """
     return "sms_marketing_" + key.replace(".", "_")
 
 

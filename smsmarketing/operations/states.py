@@ -1,7 +1,8 @@
 """FSMModel: the one base of every row with a state machine (design.md §6).
 
-django-fsm checks a transition against the instance in memory. Two requests that both loaded `draft` would both pass,
-so a transition is only allowed on a row locked in this transaction, through `transition_apply`.
+django-fsm checks a transition against the instance in memory. Two requests that both loaded `draft`
+would both pass, so a transition is only allowed on a row locked in this transaction, through
+`transition_apply`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 from django.db import models, transaction
 from django_fsm import TransitionNotAllowed, can_proceed
 
-from .errors import Conflict
+from smsmarketing.operations.errors import Conflict
 
 
 class FSMModel(models.Model):
@@ -27,7 +28,9 @@ class FSMModel(models.Model):
         fields: Iterable[str] | None = None,
         from_queryset: models.QuerySet[Any] | None = None,
     ) -> None:
-        """Refresh also the protected state: a protected field refuses assignment, so its cached value is dropped first."""
+        """Refresh also the protected state: a protected field refuses assignment, so its cached
+        value is dropped first.
+        """
         wanted = list(fields) if fields is not None else None
         if wanted is None or "state" in wanted:
             held = self.__dict__.pop("state", None)
@@ -49,8 +52,11 @@ def row_lock(model: type[Row], pk: Any) -> Row:
     return model._default_manager.select_for_update().get(pk=pk)
 
 
-def transition_apply(row: FSMModel, name: str, /, *, save: Collection[str] = (), **arguments: Any) -> None:
-    """Run the transition `name` on a row that this transaction has locked, and save the state and the fields in `save`.
+def transition_apply(
+    row: FSMModel, name: str, /, *, save: Collection[str] = (), **arguments: Any
+) -> None:
+    """Run the transition `name` on a row that this transaction has locked, and save the state and
+    the fields in `save`.
 
     Raises Conflict when the row's state does not allow it.
     """
@@ -60,11 +66,15 @@ def transition_apply(row: FSMModel, name: str, /, *, save: Collection[str] = (),
     state = str(row.state)  # type: ignore[attr-defined]
     if not can_proceed(method):
         raise Conflict(
-            f"This {row._meta.verbose_name} is {state.replace('_', ' ')}; it cannot {name.replace('_', ' ')} from there.",
+            f"This {row._meta.verbose_name} is {state.replace('_', ' ')}; it cannot "
+            f"{name.replace('_', ' ')} from there.",
             details={"state": state, "transition": name},
         )
     try:
         method(**arguments)
     except TransitionNotAllowed as exc:
-        raise Conflict(f"This {row._meta.verbose_name} is {state.replace('_', ' ')}; it cannot {name.replace('_', ' ')}.") from exc
+        raise Conflict(
+            f"This {row._meta.verbose_name} is {state.replace('_', ' ')}; it cannot "
+            f"{name.replace('_', ' ')}."
+        ) from exc
     row.save(update_fields=sorted({"state", *save}))

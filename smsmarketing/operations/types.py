@@ -32,11 +32,18 @@ Out = TypeVar("Out", bound=Output)
 
 
 class UntrustedText(Output):
-    """Text that a third party wrote (inbound SMS, names, gateway errors), marked for agents [R-9.27]."""
+    """Text that a third party wrote (inbound SMS, names, gateway errors), marked for agents
+    [R-9.27].
+    """
 
     untrusted: Literal[True] = True
-    source: str = Field(description="Where the text came from, e.g. inbound_sms, contact_field, gateway_error.")
-    text: str = Field(max_length=500, description="The text, cleaned of control and invisible characters, cut at 500.")
+    source: str = Field(
+        description="Where the text came from, e.g. inbound_sms, contact_field, gateway_error."
+    )
+    text: str = Field(
+        max_length=500,
+        description="The text, cleaned of control and invisible characters, cut at 500.",
+    )
 
 
 class Money(Output):
@@ -80,8 +87,8 @@ PUBLIC_SURFACES = frozenset({Surface.ADMIN, Surface.REST, Surface.MCP, Surface.C
 class Actor:
     """Who calls, with the rights read at the start of the call. Explicit argument, never a global.
 
-    `scopes` is None where scopes do not apply (browser session, command line). `is_session` is True only for a
-    signed-in browser session: the one kind of caller that may approve or reject [R-8.1].
+    `scopes` is None where scopes do not apply (browser session, command line). `is_session` is True
+    only for a signed-in browser session: the one kind of caller that may approve or reject [R-8.1].
     """
 
     user: Any
@@ -102,7 +109,9 @@ class Actor:
 
     @property
     def principal(self) -> str:
-        """Who owns previews, idempotency keys and version tokens: the person, whatever token they use."""
+        """Who owns previews, idempotency keys and version tokens: the person, whatever token they
+        use.
+        """
         return f"user:{self.user.pk}"
 
     def may(self, permission: str) -> bool:
@@ -111,7 +120,9 @@ class Actor:
 
 @dataclass(frozen=True)
 class RestRoute:
-    """HTTP method and path below /api/v1, e.g. RestRoute("POST", "/campaigns/{campaign_id}/schedule")."""
+    """HTTP method and path below /api/v1, e.g. RestRoute("POST",
+    "/campaigns/{campaign_id}/schedule").
+    """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
@@ -121,8 +132,9 @@ class RestRoute:
 class Target:
     """The row an operation works on.
 
-    `visible(actor)` is the queryset the actor may see: a row outside of it is NOT_FOUND. The row is locked
-    (SELECT FOR UPDATE) for writes. With `versioned`, the input's `base_version_token` must match [R-8.7].
+    `visible(actor)` is the queryset the actor may see: a row outside of it is NOT_FOUND. The row is
+    locked (SELECT FOR UPDATE) for writes. With `versioned`, the input's `base_version_token` must
+    match [R-8.7].
     """
 
     argument: str
@@ -143,10 +155,13 @@ class Context:
     action_request_id: UUID | None = None
     """Set when the call runs a frozen payload that people approved (single-use grant)."""
     audit_object: tuple[str, str] | None = None
-    """(object type, object id) of a row the handler created; the target is used when this is empty."""
+    """(object type, object id) of a row the handler created; the target is used when this is empty.
+    """
     audit_reason: str = ""
     audit_facts: dict[str, Any] = field(default_factory=dict)
-    """Extra facts for the audit entry. Ids, counts and keyed hashes only: no personal data [R-8.15]."""
+    """Extra facts for the audit entry. Ids, counts and keyed hashes only: no personal data
+    [R-8.15].
+    """
 
 
 def _no_facts(context: Context, data: Any) -> Mapping[str, Any]:
@@ -217,20 +232,43 @@ Outcome = Done | Held
 
 @dataclass(frozen=True, kw_only=True)
 class Hold:
-    """A gate's answer that people must decide; `policies` are the keys of the policies that matched."""
+    """A gate's answer that people must decide; `policies` are the keys of the policies that
+    matched.
+    """
 
     policies: tuple[str, ...]
     message: str
 
 
 class Gate(Protocol):
-    """Decides whether an operation may run now. Named by settings.OPERATION_GATE; no gate means refuse."""
+    """Decides whether an operation may run now. Named by settings.OPERATION_GATE; no gate means
+    refuse.
+    """
 
-    def check(self, operation: Operation[Any, Any], context: Context, data: Input, facts: Mapping[str, Any]) -> Hold | None: ...
+    def check(
+        self,
+        operation: Operation[Any, Any],
+        context: Context,
+        data: Input,
+        facts: Mapping[str, Any],
+    ) -> Hold | None: ...
 
-    def hold(self, operation: Operation[Any, Any], context: Context, data: Input, facts: Mapping[str, Any], hold: Hold) -> UUID: ...
+    def hold(
+        self,
+        operation: Operation[Any, Any],
+        context: Context,
+        data: Input,
+        facts: Mapping[str, Any],
+        hold: Hold,
+    ) -> UUID: ...
 
-    def spend(self, operation: Operation[Any, Any], context: Context, data: Input, facts: Mapping[str, Any]) -> None: ...
+    def spend(
+        self,
+        operation: Operation[Any, Any],
+        context: Context,
+        data: Input,
+        facts: Mapping[str, Any],
+    ) -> None: ...
 
 
 class VersionedRow(Protocol):

@@ -7,4 +7,6 @@ warnings.filterwarnings("ignore", message="The 'django-fsm' package", category=U
 
 from smsmarketing.celery import app as celery_app  # noqa: E402
 
-__all__ = ["celery_app"]
+__version__ = "0.1.0"
+
+__all__ = ["__version__", "celery_app"]

@@ -96,19 +96,18 @@ def choice(name: str, *, options: Sequence[str], default: str, doc: str) -> str:
     return _read(name, default, parse, allowed=f"one of {allowed}")
 
 
-def items(name: str, *, default: Sequence[str] | None, doc: str) -> list[str]:
-    """Read a comma-separated list; ``default=None`` makes the variable required."""
+def items(name: str, *, default: Sequence[str] | None, doc: str, secret: bool = False) -> list[str]:
+    """Read a comma-separated list; ``default=None`` makes it required, ``secret`` accepts ``NAME_FILE`` too."""
     shown = None if default is None else ",".join(default)
-    _declare(name, kind="list, separated by commas", default=_shown(shown), doc=doc)
-    parsed = _read(
-        name,
-        None if default is None else list(default),
-        lambda raw: [part.strip() for part in raw.split(",") if part.strip()],
-        allowed="a list separated by commas",
-    )
-    if default is None and not parsed:
-        raise EnvironmentRefused(name, "must hold at least one value.")
-    return parsed
+    kind = "list, separated by commas" + (f", or `{name}_FILE`" if secret else "")
+    _declare(name, kind=kind, default=_shown(shown), doc=doc)
+    raw = _secret_raw(name) if secret else os.environ.get(name, "")
+    parsed = [part.strip() for part in raw.replace("\n", ",").split(",") if part.strip()]
+    if parsed:
+        return parsed
+    if default is None or raw.strip():
+        raise EnvironmentRefused(name, "must hold at least one value, separated by commas.")
+    return list(default)
 
 
 def secret(
@@ -138,7 +137,9 @@ def keyring(
     Also from ``NAME_FILE``. Ids are unique words of letters, digits, ``-`` and ``_``.
     """
     kind = f"list of `id:secret` (at least {minimum} characters each), or `{name}_FILE`"
-    _declare(name, kind=kind, default=_shown(None if default is None else "development key"), doc=doc)
+    _declare(
+        name, kind=kind, default=_shown(None if default is None else "development key"), doc=doc
+    )
     raw = _secret_raw(name)
     if not raw:
         if default is None:
@@ -162,7 +163,12 @@ def keyring(
 def web_address(name: str, *, default: str | None, doc: str, secure: bool = False) -> str:
     """Read an ``http(s)://host[:port]`` address without a path end; ``secure`` accepts https only."""
     allowed = "an address such as https://sms.example.com"
-    _declare(name, kind="https address" if secure else "http or https address", default=_shown(default), doc=doc)
+    _declare(
+        name,
+        kind="https address" if secure else "http or https address",
+        default=_shown(default),
+        doc=doc,
+    )
 
     def parse(raw: str) -> str:
         parts = urlsplit(raw)
@@ -176,15 +182,14 @@ def web_address(name: str, *, default: str | None, doc: str, secure: bool = Fals
 
 
 def redis_url(name: str, *, default: str | None, doc: str) -> str:
-    """Read the URL of a Redis or Valkey server."""
-    _declare(name, kind="redis:// or rediss:// URL", default=_shown(default), doc=doc)
-
-    def parse(raw: str) -> str:
-        if urlsplit(raw).scheme not in REDIS_SCHEMES:
-            raise ValueError(raw)
-        return raw
-
-    return _read(name, default, parse, allowed="a URL such as redis://127.0.0.1:6379/0")
+    """Read the URL of a Redis or Valkey server, also from ``NAME_FILE``."""
+    _declare(
+        name, kind=f"redis:// or rediss:// URL, or `{name}_FILE`", default=_shown(default), doc=doc
+    )
+    raw = _secret_raw(name) or default
+    if raw is None or urlsplit(raw).scheme not in REDIS_SCHEMES:
+        raise EnvironmentRefused(name, "must be a URL such as redis://127.0.0.1:6379/0.")
+    return raw
 
 
 def postgres_database(name: str, *, default: str | None, doc: str) -> dict[str, Any]:
@@ -253,7 +258,9 @@ def _read(name: str, default: T | None, parse: Callable[[str], T], *, allowed: s
     try:
         return parse(raw)
     except (ValueError, InvalidOperation):
-        raise EnvironmentRefused(name, f"has a value that is not allowed; give {allowed}.") from None
+        raise EnvironmentRefused(
+            name, f"has a value that is not allowed; give {allowed}."
+        ) from None
 
 
 def _declare(name: str, *, kind: str, default: str, doc: str) -> None:

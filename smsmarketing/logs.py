@@ -35,7 +35,7 @@ SECRET_FIELDS = frozenset(
     }
 )
 MASK_NUMBER = "[number]"
-MASK_SECRET = "[secret]"
+MASK_SECRET = "[secret]"  # noqa: S105 - the mask, not a secret
 
 # Digits of 8 to 15 places with an optional plus and usual separators ([E.164] allows at most 15). Runs that
 # touch a letter, a dash or a dot are parts of UUIDs, versions, decimals and hashes and stay readable.
@@ -108,7 +108,9 @@ def logging_configuration(*, form: str, level: str) -> dict[str, Any]:
     renderer: Processor = (
         structlog.processors.JSONRenderer()
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+        else structlog.dev.ConsoleRenderer(
+            colors=False, exception_formatter=structlog.dev.plain_traceback
+        )
     )
     structlog.configure(
         processors=[

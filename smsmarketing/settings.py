@@ -7,6 +7,7 @@ from kombu import Queue
 
 from smsmarketing import env
 from smsmarketing.logs import logging_configuration
+from smsmarketing.operations.surfaces.rest.security import SECURITY_SCHEMES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -34,7 +35,9 @@ ALLOWED_HOSTS = env.items(
     doc="Host names this system answers to.",
 )
 CSRF_TRUSTED_ORIGINS = env.items(
-    "CSRF_TRUSTED_ORIGINS", default=[PUBLIC_BASE_URL], doc="Origins whose forms are accepted; by default PUBLIC_BASE_URL."
+    "CSRF_TRUSTED_ORIGINS",
+    default=[PUBLIC_BASE_URL],
+    doc="Origins whose forms are accepted; by default PUBLIC_BASE_URL.",
 )
 
 # --- Secrets -----------------------------------------------------------------------------------------------
@@ -47,7 +50,10 @@ SECRET_KEY = env.secret(
     doc="Signs sessions and form tokens.",
 )
 SECRET_KEY_FALLBACKS = env.items(
-    "SECRET_KEY_FALLBACKS", default=[], doc="Former SECRET_KEYs that still verify, during a rotation."
+    "SECRET_KEY_FALLBACKS",
+    default=[],
+    secret=True,
+    doc="Former SECRET_KEYs that still verify, during a rotation.",
 )
 VERSION_TOKEN_KEY = env.secret(
     "VERSION_TOKEN_KEY",
@@ -89,13 +95,16 @@ DATABASES: dict[str, dict[str, Any]] = {
         ),
     }
 }
-REDIS_URL = env.redis_url(
+REDIS_URL: str = env.redis_url(
     "REDIS_URL",
     default=None if PRODUCTION else "redis://127.0.0.1:6379/0",
     doc="Redis or Valkey: rate smoothing, cache and, without BROKER_URL, Celery. Nothing in it is the only copy.",
 )
-BROKER_URL = env.text(
-    "BROKER_URL", default=REDIS_URL, shown="REDIS_URL", doc="Celery's broker, Redis or RabbitMQ."
+BROKER_URL = env.secret(
+    "BROKER_URL",
+    default=REDIS_URL,
+    shown="REDIS_URL",
+    doc="URL of Celery's broker, Redis or RabbitMQ.",
 )
 CACHES: dict[str, dict[str, Any]] = {
     "default": {
@@ -129,6 +138,7 @@ INSTALLED_APPS = [
     "smsmarketing.reporting",
 ]
 MIDDLEWARE = [
+    "smsmarketing.operations.surfaces.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -180,7 +190,10 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
 ]
 LOGIN_URL = "admin:login"
 AXES_FAILURE_LIMIT = env.number(
-    "LOGIN_FAILURE_LIMIT", default=10, minimum=1, doc="Wrong passwords for one user from one address before a pause."
+    "LOGIN_FAILURE_LIMIT",
+    default=10,
+    minimum=1,
+    doc="Wrong passwords for one user from one address before a pause.",
 )
 AXES_COOLOFF_TIME = env.number(
     "LOGIN_PAUSE_HOURS", default=1, minimum=1, doc="Hours of that pause."
@@ -194,7 +207,9 @@ SESSION_COOKIE_AGE = 3600 * env.number(
 
 # --- HTTPS and headers -------------------------------------------------------------------------------------
 SECURE_SSL_REDIRECT = env.flag(
-    "HTTPS_REDIRECT", default=PRODUCTION, doc="Send http requests to https (default: in production)."
+    "HTTPS_REDIRECT",
+    default=PRODUCTION,
+    doc="Send http requests to https (default: in production).",
 )
 if env.flag(
     "BEHIND_PROXY",
@@ -261,6 +276,12 @@ CELERY_TIMEZONE = "UTC"
 
 # --- Surfaces ----------------------------------------------------------------------------------------------
 OPERATION_GATE = "smsmarketing.approvals.gate.PolicyGate"
+# How the surfaces find out who acts; operations knows no accounts, so they are named here.
+ACTOR_BUILDER = "smsmarketing.accounts.selectors.actor_for_user"
+ACTOR_FROM_REQUEST = {
+    "bearer": "smsmarketing.accounts.authentication.bearer_actor",
+    "session": "smsmarketing.accounts.authentication.session_actor",
+}
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -268,16 +289,36 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     # Closed unless a view opens itself: a forgotten permission is a refusal, not a leak.
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "EXCEPTION_HANDLER": "smsmarketing.operations.surfaces.rest.problems.exception_handler",
+}
+# Where surfaces get the caller from: dotted paths, because operations may not import accounts.
+ACTOR_FROM_REQUEST = {
+    "bearer": "smsmarketing.accounts.authentication.actor_from_bearer",
+    "session": "smsmarketing.accounts.authentication.actor_from_session",
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "SMS marketing",
     "VERSION": "1",
+    "DESCRIPTION": "Lawful, approved, affordable and proven SMS. Errors: /api/docs/errors.",
+    "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "APPEND_COMPONENTS": {"securitySchemes": SECURITY_SCHEMES},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
 }
 DJANGO_MCP_GET_SERVER_INSTRUCTIONS_TOOL = False
+MCP_ALLOWED_ORIGINS = env.items(
+    "MCP_ALLOWED_ORIGINS",
+    default=[],
+    doc="Origins of web pages that may call /mcp. Programs send no Origin and need no entry.",
+)
+MCP_TOOL_NAMES = env.choice(
+    "MCP_TOOL_NAMES",
+    options=("underscore", "dotted"),
+    default="underscore",
+    doc="How /mcp lists tool names. Several clients refuse dots; calls take both forms.",
+)
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "SMS marketing",
     "SITE_HEADER": "SMS marketing",
@@ -294,6 +335,9 @@ LOGGING = logging_configuration(
         doc="`json` writes one object per line (default in production), `console` is for people.",
     ),
     level=env.choice(
-        "LOG_LEVEL", options=("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO", doc="Least level that is written."
+        "LOG_LEVEL",
+        options=("DEBUG", "INFO", "WARNING", "ERROR"),
+        default="INFO",
+        doc="Least level that is written.",
     ),
 )

@@ -33,7 +33,9 @@ def servers_ensure() -> None:
     assert keeper.stdout is not None  # noqa: S101
     line = keeper.stdout.readline()
     if not line:
-        raise SystemExit(f"The test servers did not start (exit {keeper.wait()}); see the lines above.")
+        raise SystemExit(
+            f"The test servers did not start (exit {keeper.wait()}); see the lines above."
+        )
     session = json.loads(line)
     if not os.environ.get("DATABASE_URL"):
         os.environ["DATABASE_URL"] = session["database_url"]

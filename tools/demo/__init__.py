@@ -1,0 +1,1 @@
+"""`make demo`: the whole system in one foreground process group, with demo data."""

@@ -1,0 +1,68 @@
+"""What a person needs to know once the demo runs."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+from tools.demo.configuration import HOST, Ports
+
+SHARED_VARIABLES = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "SECRET_KEY",
+    "VERSION_TOKEN_KEY",
+    "CREDENTIALS_KEYS",
+    "PHONE_HASH_KEYS",
+    "PUBLIC_BASE_URL",
+)
+
+
+def summary_render(
+    ports: Ports, notes: dict[str, Any], *, environment: dict[str, str], folder: Path
+) -> str:
+    """Return addresses, logins by role and the configuration for an MCP client.
+
+    ``notes`` is what demo_data printed: ``logins`` (role, username, password) and ``token`` of the demo agent.
+    """
+    web = f"http://{HOST}:{ports.web}"
+    shell = folder / "environment.sh"
+    shell.touch(mode=0o600)
+    shell.write_text(
+        "".join(f"export {name}={shlex.quote(environment[name])}\n" for name in SHARED_VARIABLES)
+    )
+    lines = [
+        "",
+        "=" * 100,
+        f"  Admin      {web}/admin/",
+        f"  REST docs  {web}/api/docs/",
+        f"  MCP        {web}/mcp",
+        f"  Carrier    http://{HOST}:{ports.carrier} (simulated; no message leaves this machine)",
+        f"  Shell      . {shell}   then: .venv/bin/python manage.py operations",
+        "",
+        *_logins(notes),
+        "  MCP client configuration (paste into your client):",
+        *_client(f"{web}/mcp", str(notes.get("token") or "")),
+        "=" * 100,
+        "  Ctrl-C stops everything and keeps the data.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _logins(notes: dict[str, Any]) -> list[str]:
+    logins = notes.get("logins") or []
+    if not logins:
+        return []
+    rows = [f"    {item['role']:<14} {item['username']:<24} {item['password']}" for item in logins]
+    return ["  Logins     role           user                     password", *rows, ""]
+
+
+def _client(url: str, token: str) -> list[str]:
+    entry: dict[str, Any] = {"type": "http", "url": url}
+    if token:
+        entry["headers"] = {"Authorization": f"Bearer {token}"}
+    return [
+        "    " + line
+        for line in json.dumps({"mcpServers": {"sms-marketing": entry}}, indent=2).splitlines()
+    ]

@@ -1,0 +1,117 @@
+"""Accounts at providers and what a part costs there."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django_fsm import FSMField, transition
+
+from smsmarketing.operations.states import FSMModel
+
+GATEWAY_STATES = ("active", "degraded", "disabled")
+
+
+class Gateway(FSMModel):
+    """An account at a provider."""
+
+    state = FSMField(default="active", protected=True)
+    name = models.CharField(max_length=80, unique=True)
+    slug = models.SlugField(unique=True)
+    transport = models.CharField(max_length=24, help_text="Transport module, e.g. vertexsms.")
+    base_url = models.URLField()
+    credentials = models.BinaryField(
+        help_text="AEAD ciphertext; key id inside, row id bound (ASVS 11.3).", default=b""
+    )
+    webhook_secret_hash = models.CharField(
+        max_length=64, help_text="SHA-256 of the secret path segment of its webhooks."
+    )
+    webhook_secret = models.BinaryField(
+        help_text="AEAD ciphertext of the same segment, to build callback URLs.", default=b""
+    )
+    webhook_ips = ArrayField(
+        models.CharField(max_length=43),
+        default=list,
+        blank=True,
+        help_text="CIDR blocks callbacks may come from; empty = any, the secret path decides.",
+    )
+    countries = ArrayField(
+        models.CharField(max_length=2),
+        default=list,
+        help_text="ISO 3166-1 alpha-2 it delivers to.",
+    )
+    currency = models.CharField(max_length=3, default="EUR")
+    rate_per_second = models.FloatField(default=50, help_text="Messages per second, all workers.")
+    max_in_flight = models.PositiveIntegerField(
+        default=64, help_text="Submits on the wire at once, per worker (a wave)."
+    )
+    dlr_timeout_hours = models.PositiveIntegerField(
+        default=72, help_text="Without a receipt for so long a message is expired [R-10.21]."
+    )
+    fallback = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    handles_stop_replies = models.BooleanField(
+        default=False, help_text="The provider answers STOP itself [R-2.11]."
+    )
+    split_mode = models.CharField(max_length=10, default="codepoint")
+    balance = models.DecimalField(max_digits=14, decimal_places=4, null=True, blank=True)
+    balance_at = models.DateTimeField(null=True, blank=True)
+    state_reason = models.CharField(
+        max_length=200, blank=True, help_text="Why it is degraded or disabled."
+    )
+    version = models.IntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state__in=GATEWAY_STATES), name="gateway_state_word"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(rate_per_second__gt=0, max_in_flight__gt=0),
+                name="gateway_moves",
+            ),
+        ]
+
+    @transition(field=state, source="active", target="degraded")
+    def degrade(self) -> None: ...
+
+    @transition(field=state, source="degraded", target="active")
+    def recover(self) -> None: ...
+
+    @transition(field=state, source=["active", "degraded"], target="disabled")
+    def disable(self) -> None: ...
+
+    @transition(field=state, source="disabled", target="active")
+    def enable(self) -> None: ...
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Rate(models.Model):
+    """Price of one part by gateway and country, effective-dated."""
+
+    gateway = models.ForeignKey(Gateway, on_delete=models.CASCADE, related_name="rates")
+    country = models.CharField(max_length=2)
+    operator = models.CharField(
+        max_length=8, blank=True, help_text="MCC+MNC; empty = any operator."
+    )
+    price = models.DecimalField(max_digits=12, decimal_places=6)
+    currency = models.CharField(max_length=3)
+    valid_from = models.DateTimeField()
+    valid_to = models.DateTimeField(null=True, blank=True)
+    source = models.CharField(max_length=24, default="manual")
+    fetched_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["gateway", "country", "operator", "valid_from"], name="rate_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(price__gte=0), name="rate_price_not_negative"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.country} {self.price} {self.currency}"

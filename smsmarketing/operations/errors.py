@@ -20,6 +20,7 @@ class OperationError(Exception):
     code = "INTERNAL"
     http_status = 500
     retryable = False
+    audited = True
 
     def __init__(
         self,
@@ -41,8 +42,10 @@ class OperationError(Exception):
         self.action_request_id = action_request_id
         self.gateway_error_code = gateway_error_code
         self.details = dict(details or {})
+        self.request_id = ""
+        """Set by `execute()`: the id under which the refusal is in the log and the audit chain."""
 
-    def envelope(self, request_id: str) -> dict[str, Any]:
+    def envelope(self, request_id: str = "") -> dict[str, Any]:
         """The envelope all surfaces return: `{"error": {...}}`."""
         return {
             "error": {
@@ -54,7 +57,7 @@ class OperationError(Exception):
                 "action_request_id": str(self.action_request_id)
                 if self.action_request_id
                 else None,
-                "request_id": request_id,
+                "request_id": request_id or self.request_id,
                 "gateway_error_code": self.gateway_error_code,
                 "help_url": f"{HELP_BASE}{self.code}",
                 "details": self.details,

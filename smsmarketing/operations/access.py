@@ -1,0 +1,41 @@
+"""May this actor call this operation at all? Asked before anything is looked up, so a revoked
+right sees nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from smsmarketing.operations.errors import InsufficientScope, NotPermitted
+from smsmarketing.operations.types import Actor, Operation, Surface
+
+HUMAN_ONLY = "A person must do this in the admin; tokens can never approve."
+
+
+def access_check(
+    operation: Operation[Any, Any], actor: Actor, *, grant: UUID | None = None
+) -> None:
+    """Active person, allowed surface, scope, permission, person in the browser: in this order.
+
+    A job that runs an approved request (`grant`) may run every operation its asker may. Raises
+    NotPermitted and InsufficientScope.
+    """
+    if not actor.user.is_active:
+        raise NotPermitted("This account is switched off. Ask an administrator.")
+    granted_job = grant is not None and actor.surface is Surface.SYSTEM
+    if actor.surface not in operation.surfaces and not granted_job:
+        raise NotPermitted(f"{operation.key} cannot be called through {actor.surface.value}.")
+    if operation.scope and actor.scopes is not None and operation.scope not in actor.scopes:
+        raise InsufficientScope(
+            f"The token lacks the scope {operation.scope}. Ask for a token that has it.",
+            details={"required_scopes": [operation.scope]},
+        )
+    if not actor.may(operation.permission):
+        raise NotPermitted(
+            f"You may not use {operation.key}: it needs the permission {operation.permission}. "
+            "Ask an administrator for a role that has it.",
+            details={"required_permission": operation.permission},
+        )
+    if operation.human_only and not actor.is_session:
+        raise NotPermitted(HUMAN_ONLY)

@@ -1,0 +1,79 @@
+"""How often a token may call, counted in PostgreSQL so that all web processes agree [R-9.18]."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from smsmarketing.operations.errors import RateLimited
+from smsmarketing.operations.models import RateWindow
+from smsmarketing.operations.types import Actor, Kind, Operation, Surface
+
+DEFAULT_LIMITS: Mapping[str, int] = {"read": 60, "preview": 20, "write": 10, "outbound": 5}
+"""Calls per minute and token; settings.OPERATION_RATE_LIMITS replaces it, None there switches
+limits off.
+"""
+
+_WINDOW = timedelta(minutes=1)
+
+_COUNT = """
+INSERT INTO operations_ratewindow (principal, call_class, starts_at, calls) VALUES (%s, %s, %s, 1)
+ON CONFLICT (principal, call_class, starts_at) DO UPDATE SET calls = operations_ratewindow.calls + 1
+RETURNING calls
+"""
+
+
+def call_class(operation: Operation[Any, Any], *, dry_run: bool) -> str:
+    """read, preview, write or outbound; a dry run has no effect and counts as a preview."""
+    if operation.kind is Kind.PREVIEW or (dry_run and operation.writes):
+        return "preview"
+    if not operation.writes:
+        return "read"
+    return "outbound" if operation.outbound else "write"
+
+
+def rate_count(
+    operation: Operation[Any, Any], *, actor: Actor, dry_run: bool, now: datetime
+) -> None:
+    """Count this call, in its own short transaction. Raises RateLimited when the minute is used up.
+
+    People in the browser, the command line and jobs are not limited. Only the first refusal of a
+    minute is audited, so that a flood does not fill the audit chain.
+    """
+    limits = getattr(settings, "OPERATION_RATE_LIMITS", DEFAULT_LIMITS)
+    if not limits or actor.is_session or actor.surface not in {Surface.REST, Surface.MCP}:
+        return
+    kind = call_class(operation, dry_run=dry_run)
+    limit = int(limits[kind])
+    window = now.replace(second=0, microsecond=0)
+    principal = f"token:{actor.token_id}" if actor.token_id is not None else actor.principal
+    calls = _counted(principal, kind, window)
+    if calls <= limit:
+        return
+    seconds = max(1, int((window + _WINDOW - now).total_seconds()) + 1)
+    refusal = RateLimited(
+        f"This token may make {limit} {kind} calls a minute. Wait {seconds} seconds, then go on.",
+        retry_after_s=seconds,
+        details={"limit_per_minute": limit, "call_class": kind},
+    )
+    refusal.audited = calls == limit + 1
+    raise refusal
+
+
+def rate_windows_expire(*, now: datetime) -> int:
+    """Delete windows that are over for good; returns how many."""
+    deleted, _ = RateWindow.objects.filter(starts_at__lt=now - 10 * _WINDOW).delete()
+    return deleted
+
+
+def _counted(principal: str, kind: str, window: datetime) -> int:
+    with transaction.atomic(), connection.cursor() as cursor:
+        # A crash may forget the last counts, which does no harm; waiting for the disk on every call
+        # would.
+        cursor.execute("SET LOCAL synchronous_commit = off")
+        cursor.execute(_COUNT, [principal, kind, window])
+        return int(cursor.fetchone()[0])

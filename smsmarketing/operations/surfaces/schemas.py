@@ -1,0 +1,65 @@
+"""JSON Schemas of the pydantic inputs and outputs, as the surfaces publish them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+
+@lru_cache(maxsize=512)
+def input_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The schema a caller's input must match."""
+    return model.model_json_schema(mode="validation")
+
+
+def field_schema(model: type[BaseModel], name: str) -> dict[str, Any]:
+    """Schema of one input field, with a reference resolved; empty for an unknown field."""
+    document = input_schema(model)
+    found = document.get("properties", {}).get(name, {})
+    return _resolved(found, document)
+
+
+def _resolved(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" in schema:
+        name = schema["$ref"].rsplit("/", 1)[1]
+        return {**document["$defs"][name], **{k: v for k, v in schema.items() if k != "$ref"}}
+    if "anyOf" in schema:
+        return {**schema, "anyOf": [_resolved(item, document) for item in schema["anyOf"]]}
+    if isinstance(schema.get("items"), dict):
+        return {**schema, "items": _resolved(schema["items"], document)}
+    return schema
+
+
+def field_types(schema: dict[str, Any]) -> set[str]:
+    """JSON types that a field takes, e.g. {"array", "null"}."""
+    if "anyOf" in schema or "oneOf" in schema:
+        return {
+            name for item in schema.get("anyOf", schema.get("oneOf")) for name in field_types(item)
+        }
+    kind = schema.get("type")
+    if isinstance(kind, list):
+        return set(kind)
+    return {kind} if isinstance(kind, str) else set()
+
+
+def schemas_together(
+    models: Iterable[tuple[type[BaseModel], JsonSchemaMode]],
+) -> tuple[dict[tuple[type[BaseModel], JsonSchemaMode], dict[str, Any]], dict[str, Any]]:
+    """Schemas of many models with one set of definitions: two classes of one name never overwrite each other."""
+    references, document = models_json_schema(
+        list(dict.fromkeys(models)), ref_template="#/components/schemas/{model}"
+    )
+    return dict(references), document.get("$defs", {})
+
+
+def field_items(schema: Any) -> dict[str, Any]:
+    """Schema of the items of a list field (also an optional one); empty when there is none."""
+    for item in schema.get("anyOf", [schema]):
+        if item.get("type") == "array" and isinstance(item.get("items"), dict):
+            found: dict[str, Any] = item["items"]
+            return found
+    return {}

@@ -1,0 +1,64 @@
+"""Sender ids and where they may be used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from smsmarketing.accounts.models import Brand, Team
+from smsmarketing.gateways.models import SenderEligibility, SenderId
+from smsmarketing.gateways.rules.senders import sender_problem
+from smsmarketing.operations.errors import InvalidInput
+
+
+def sender_create(
+    *,
+    team: Team,
+    brand: Brand,
+    value: str,
+    kind: str,
+    can_receive: bool = False,
+    registration: str = "",
+    registration_state: str = "not_required",
+    restrictions: str = "",
+    now: datetime | None = None,
+) -> SenderId:
+    """A sender in state draft. Raises InvalidInput for bad syntax [R-5.1], for a receiving
+    alphanumeric sender [R-5.4], and for one that another team holds [R-5.5].
+    """
+    problem = sender_problem(value, kind)
+    if problem:
+        raise InvalidInput("This cannot be a sender.", field_errors={"value": problem})
+    if kind == "alphanumeric" and can_receive:
+        raise InvalidInput(
+            "An alphanumeric sender cannot receive replies.",
+            field_errors={"can_receive": "Use false; people need another way to opt out."},
+        )
+    if SenderId.objects.filter(value__iexact=value).exists():
+        raise InvalidInput(
+            "This sender exists already.",
+            field_errors={"value": "Choose another sender; upper and lower case are the same."},
+        )
+    return SenderId.objects.create(
+        team=team,
+        brand=brand,
+        value=value,
+        kind=kind,
+        can_receive=can_receive,
+        registration=registration,
+        registration_state=registration_state,
+        restrictions=restrictions,
+        created_at=now or timezone.now(),
+    )
+
+
+def sender_eligibility_set(sender: SenderId, statuses: Mapping[str, str]) -> None:
+    """Set country → allowed, register, forbidden or unknown; other countries stay."""
+    with transaction.atomic():
+        for country, status in statuses.items():
+            SenderEligibility.objects.update_or_create(
+                sender=sender, country=country.upper(), defaults={"status": status}
+            )

@@ -322,8 +322,17 @@ MCP_TOOL_NAMES = env.choice(
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "SMS marketing",
     "SITE_HEADER": "SMS marketing",
+    "SITE_SUBHEADER": "Lawful, approved, proven",
+    "SITE_SYMBOL": "sms",
+    "SITE_URL": "/admin/",
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
+    "ENVIRONMENT": "smsmarketing.operations.surfaces.admin.navigation.environment_label",
+    "STYLES": ["smsmarketing.operations.surfaces.admin.navigation.stylesheet"],
+    "SIDEBAR": {
+        "show_search": True,
+        "navigation": "smsmarketing.operations.surfaces.admin.navigation.sidebar",
+    },
 }
 
 # --- Logs --------------------------------------------------------------------------------------------------

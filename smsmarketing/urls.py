@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
 
 def alive(request: HttpRequest) -> HttpResponse:
@@ -12,5 +12,8 @@ def alive(request: HttpRequest) -> HttpResponse:
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("health/live", alive, name="health-live"),
+    path("api/", include("smsmarketing.operations.surfaces.rest.urls")),
+    path("", include("smsmarketing.operations.surfaces.mcp.urls")),
+    path("admin/operations/", include("smsmarketing.operations.surfaces.admin.urls")),
     path("admin/", admin.site.urls),
 ]

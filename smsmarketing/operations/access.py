@@ -16,7 +16,7 @@ HUMAN_ONLY = "A person must do this in the admin; tokens can never approve."
 def access_check(
     operation: Operation[Any, Any], actor: Actor, *, grant: UUID | None = None
 ) -> None:
-    """Active person, allowed surface, scope, permission, person in the browser: in this order.
+    """Active person, allowed surface, person in the browser, scope, permission: in this order.
 
     A job that runs an approved request (`grant`) may run every operation its asker may. Raises
     NotPermitted and InsufficientScope.
@@ -26,6 +26,9 @@ def access_check(
     granted_job = grant is not None and actor.surface is Surface.SYSTEM
     if actor.surface not in operation.surfaces and not granted_job:
         raise NotPermitted(f"{operation.key} cannot be called through {actor.surface.value}.")
+    if operation.human_only and not actor.is_session:
+        # Before scope and permission: no scope and no role would help a token here.
+        raise NotPermitted(HUMAN_ONLY)
     if operation.scope and actor.scopes is not None and operation.scope not in actor.scopes:
         raise InsufficientScope(
             f"The token lacks the scope {operation.scope}. Ask for a token that has it.",
@@ -37,5 +40,3 @@ def access_check(
             "Ask an administrator for a role that has it.",
             details={"required_permission": operation.permission},
         )
-    if operation.human_only and not actor.is_session:
-        raise NotPermitted(HUMAN_ONLY)

@@ -177,7 +177,7 @@ def listed(operation: Operation[Any, Any], actor: Actor, *, read_only: bool) -> 
         Surface.MCP in operation.surfaces
         and not operation.human_only
         and not (read_only and operation.writes)
-        and (actor.scopes is None or operation.scope in actor.scopes)
+        and (not operation.scope or actor.scopes is None or operation.scope in actor.scopes)
         and actor.may(operation.permission)
     )
 

@@ -68,7 +68,7 @@ def operation_document(operation: Operation[Any, Any], components: Any) -> dict[
         "responses": _responses(operation, components),
         "x-operation-key": operation.key,
         "x-permission": operation.permission,
-        "x-required-scopes": [] if operation.human_only else [operation.scope],
+        "x-required-scopes": [] if operation.human_only or not operation.scope else [operation.scope],
         "x-approval": operation.approval.value,
     }
     if operation.rest.method != "GET":
@@ -89,7 +89,7 @@ def _description(operation: Operation[Any, Any]) -> str:
         parts.append(
             "For people only: a signed-in browser session. No token of any kind can do this."
         )
-    else:
+    elif operation.scope:
         parts.append(f"Token scope: `{operation.scope}`.")
     if operation.approval is not Approval.NEVER:
         parts.append(

@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 import itertools
+import math
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -29,7 +30,7 @@ class Schedule(Generic[T]):
         loop = asyncio.get_running_loop()
         when = loop.time() + delay_s
         heapq.heappush(self._heap, (when, next(self._order), item))
-        if self._timer is None or when < self._timer.when():
+        if when < self._armed_for():
             self._arm(loop, when)
         return True
 
@@ -50,5 +51,8 @@ class Schedule(Generic[T]):
         while self._heap and self._heap[0][0] <= now:
             self._due(heapq.heappop(self._heap)[2])
         # `due` may have planned something itself, later than what now comes first.
-        if self._heap and (self._timer is None or self._heap[0][0] < self._timer.when()):
+        if self._heap and self._heap[0][0] < self._armed_for():
             self._arm(loop, self._heap[0][0])
+
+    def _armed_for(self) -> float:
+        return math.inf if self._timer is None else self._timer.when()

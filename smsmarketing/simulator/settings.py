@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
 from urllib.parse import urlsplit
 
 FAULTS = (
@@ -84,7 +85,7 @@ def settings_merge(base: Settings, changes: object) -> Settings:
     for name in changes:
         if name not in known:
             raise SettingError(f"There is no setting {str(name)[:40]!r}.")
-    checked = {name: _checker(name)(name, value) for name, value in changes.items()}
+    checked: dict[str, Any] = {name: _checker(name)(name, value) for name, value in changes.items()}
     return replace(base, **checked)
 
 

@@ -180,7 +180,7 @@ class Engine:
 
 
 class _Run(Generic[K]):
-    """The state of one `submit_many` call: what is ready to start, and whether anything more may."""
+    """The state of one `submit_many` call: what is ready to start, and whether more may."""
 
     def __init__(
         self,

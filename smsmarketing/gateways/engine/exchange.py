@@ -23,7 +23,7 @@ _KINDS: dict[int, FailureKind] = {
     pycurl.E_SSL_CACERT_BADFILE: "tls",
     pycurl.E_SSL_CERTPROBLEM: "tls",
     pycurl.E_UNSUPPORTED_PROTOCOL: "protocol",
-    pycurl.E_WEIRD_SERVER_REPLY: "protocol",
+    pycurl.E_FTP_WEIRD_SERVER_REPLY: "protocol",
 }
 
 

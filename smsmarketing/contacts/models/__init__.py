@@ -1,0 +1,22 @@
+"""People, what they agreed to, and what they refused."""
+
+from smsmarketing.contacts.models.audiences import Audience, AudienceMember, Segment
+from smsmarketing.contacts.models.consent import ConsentEvent, Suppression, SuppressionLift
+from smsmarketing.contacts.models.contacts import Contact, ContactEvent, SendState
+from smsmarketing.contacts.models.imports import ImportFile, ImportJob, ImportMapping, ImportReject
+
+__all__ = [
+    "Audience",
+    "AudienceMember",
+    "ConsentEvent",
+    "Contact",
+    "ContactEvent",
+    "ImportFile",
+    "ImportJob",
+    "ImportMapping",
+    "ImportReject",
+    "Segment",
+    "SendState",
+    "Suppression",
+    "SuppressionLift",
+]

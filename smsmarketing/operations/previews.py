@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,8 @@ from smsmarketing.operations.canonical import sha256_hex
 from smsmarketing.operations.errors import PreconditionRequired
 from smsmarketing.operations.models import PreviewRecord
 from smsmarketing.operations.types import Context
+
+_KEPT = timedelta(days=14)
 
 
 def preview_store(
@@ -104,3 +106,13 @@ def _refusal(kind: str, tool: str, argument: str) -> PreconditionRequired:
         field_errors={field: f"Pass an unused, unexpired id from {tool}."},
         details={"call_first": [tool]},
     )
+
+
+def previews_expire(*, now: datetime) -> int:
+    """Delete previews that nothing can name any more; returns how many.
+
+    They outlive their expiry by 14 days: a request may wait 3 days for people and run up to 7 days
+    later [R-8.3].
+    """
+    deleted, _ = PreviewRecord.objects.filter(expires_at__lte=now - _KEPT).delete()
+    return deleted

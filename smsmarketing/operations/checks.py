@@ -1,4 +1,8 @@
-"""System checks over the whole catalogue: a badly described operation stops `manage.py check`."""
+"""System checks over the whole catalogue.
+
+They are warnings, since a badly described operation is no reason to stop a server or a migration; the
+tests refuse every one of them (tests/operations/test_checks.py).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, register
+from django.core.checks import Warning as CheckWarning
 
 from smsmarketing.operations import registry
 from smsmarketing.operations.schemas import model_properties
@@ -59,7 +64,7 @@ Problem = tuple[str, str]
 def catalogue_check(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Every problem of every operation."""
     return [
-        Error(f"{operation.key}: {text}", id=f"operations.{number}", obj=operation.run)
+        CheckWarning(f"{operation.key}: {text}", id=f"operations.{number}", obj=operation.run)
         for operation in registry.every()
         for check in _CHECKS
         for number, text in check(operation)
@@ -68,12 +73,12 @@ def catalogue_check(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage
 
 def _described(operation: Operation[Any, Any]) -> Iterator[Problem]:
     if not operation.summary.strip():
-        yield "E001", "has no summary."
+        yield "W001", "has no summary."
     for model, output in ((operation.input, False), (operation.output, True)):
         for name, schema in model_properties(model, output=output):
             if not str(schema.get("description", "")).strip():
                 yield (
-                    "E002",
+                    "W002",
                     f"field {name} of {model.__name__} has no description; add one with its unit and bounds.",
                 )
 
@@ -82,24 +87,24 @@ def _named(operation: Operation[Any, Any]) -> Iterator[Problem]:
     name = registry.mcp_name(operation.key)
     if not _MCP_NAME.fullmatch(name):
         yield (
-            "E003",
+            "W003",
             f"its MCP name {name} does not match {_MCP_NAME.pattern} [R-9.10]; shorten the key.",
         )
     if operation.group not in GROUPS:
         yield (
-            "E004",
+            "W004",
             f"group {operation.group!r} is unknown; use one of {', '.join(sorted(GROUPS))}.",
         )
 
 
 def _guarded(operation: Operation[Any, Any]) -> Iterator[Problem]:
     if not _PERMISSION.fullmatch(operation.permission):
-        yield "E005", f"permission {operation.permission!r} does not look like app.noun_verb."
+        yield "W005", f"permission {operation.permission!r} does not look like app.noun_verb."
     if operation.human_only and operation.scope:
-        yield "E006", 'is for people only, so no token may call it; set scope="" [R-8.1].'
+        yield "W006", 'is for people only, so no token may call it; set scope="" [R-8.1].'
     if not operation.human_only and operation.scope not in SCOPES:
         yield (
-            "E007",
+            "W007",
             f"scope {operation.scope!r} is unknown; use one of {', '.join(sorted(SCOPES))}.",
         )
 
@@ -107,37 +112,37 @@ def _guarded(operation: Operation[Any, Any]) -> Iterator[Problem]:
 def _consistent(operation: Operation[Any, Any]) -> Iterator[Problem]:
     if operation.outbound and not operation.writes:
         yield (
-            "E008",
+            "W008",
             "sends, so it must be of kind write: only writes take an idempotency key [R-8.9].",
         )
     if operation.destructive and not operation.writes:
-        yield "E009", "is destructive, so it must be of kind write."
+        yield "W009", "is destructive, so it must be of kind write."
     if operation.approval is not Approval.NEVER and not operation.writes:
-        yield "E010", "can be held for approval, so it must be of kind write."
+        yield "W010", "can be held for approval, so it must be of kind write."
     if operation.human_only and operation.approval is not Approval.NEVER:
         yield (
-            "E011",
+            "W011",
             "is for people only and would be run by a job after approval; set approval to never.",
         )
     for key in operation.requires:
         if registry.find(key) is None:
-            yield "E012", f"requires {key}, which is not an operation."
+            yield "W012", f"requires {key}, which is not an operation."
 
 
 def _reachable(operation: Operation[Any, Any]) -> Iterator[Problem]:
     fields = operation.input.model_fields
     for argument in _PATH_ARGUMENT.findall(operation.rest.path):
         if argument not in fields:
-            yield "E013", f"REST path names {{{argument}}}, which is not a field of its input."
+            yield "W013", f"REST path names {{{argument}}}, which is not a field of its input."
     if not operation.rest.path.startswith("/"):
-        yield "E014", "REST path must start with a slash."
+        yield "W014", "REST path must start with a slash."
     target = operation.target
     if target is None:
         return
     if target.argument not in fields:
-        yield "E015", f"target argument {target.argument} is not a field of its input."
+        yield "W015", f"target argument {target.argument} is not a field of its input."
     if target.versioned and "base_version_token" not in fields:
-        yield "E016", "its target is versioned, so its input needs base_version_token [R-8.7]."
+        yield "W016", "its target is versioned, so its input needs base_version_token [R-8.7]."
 
 
 _CHECKS: tuple[Callable[[Operation[Any, Any]], Iterator[Problem]], ...] = (

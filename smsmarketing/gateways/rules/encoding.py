@@ -279,9 +279,9 @@ def text_check(
     """
     if not text or text.isspace():
         raise TextInvalid("EMPTY_TEXT", "The text is empty. Write the message first.")
-    found = _REFUSED_PATTERN.search(text)
-    if found:
-        raise _character_refused(found.group(), found.start())
+    refusal = text_refusal(text)
+    if refusal is not None:
+        raise refusal
     count = text_count(text, split_mode=split_mode, ref16=ref16)
     ceiling = min(parts_max, PARTS_MAX)
     if count.parts > ceiling:
@@ -293,7 +293,12 @@ def text_check(
     return count
 
 
-def _character_refused(character: str, position: int) -> TextInvalid:
+def text_refusal(text: str) -> TextInvalid | None:
+    """The first character that no text may hold (compliance §1.1), as an error to raise."""
+    found = _REFUSED_PATTERN.search(text)
+    if found is None:
+        return None
+    character, position = found.group(), found.start()
     name = character_name(character)
     if "\ud800" <= character <= "\udfff":
         return TextInvalid(

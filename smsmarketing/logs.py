@@ -129,7 +129,7 @@ def logging_configuration(*, form: str, level: str) -> dict[str, Any]:
         "formatters": {
             "redacted": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "foreign_pre_chain": SHARED_PROCESSORS,
+                "foreign_pre_chain": [structlog.stdlib.ExtraAdder(), *SHARED_PROCESSORS],
                 "processors": [
                     _drop_color,
                     structlog.processors.format_exc_info,

@@ -39,12 +39,12 @@ class McpBearer(BaseAuthentication):
     """API tokens only. A browser's session cookie never signs in here, so no page can drive an agent's tools."""
 
     def authenticate(self, request: Request) -> tuple[Any, Actor] | None:
-        if "Authorization" not in request.headers:
-            return None
         actor = bearer_actor(request._request, Surface.MCP)
-        if actor is None:
+        if actor is not None:
+            return actor.user, actor
+        if "Authorization" in request.headers:
             raise AuthInvalid("Send the token as `Authorization: Bearer <token>`.")
-        return actor.user, actor
+        return None
 
     def authenticate_header(self, request: Request) -> str:
         return CHALLENGE

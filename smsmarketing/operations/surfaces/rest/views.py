@@ -45,12 +45,12 @@ class BearerAuthentication(BaseAuthentication):
     """An API token. With an Authorization header the session is never looked at."""
 
     def authenticate(self, request: Request) -> tuple[Any, Actor] | None:
-        if "Authorization" not in request.headers:
-            return None
         actor = bearer_actor(request._request, Surface.REST)
-        if actor is None:
+        if actor is not None:
+            return actor.user, actor
+        if "Authorization" in request.headers:
             raise AuthInvalid("Send the token as `Authorization: Bearer <token>`.")
-        return actor.user, actor
+        return None
 
     def authenticate_header(self, request: Request) -> str:
         return CHALLENGE
@@ -92,6 +92,10 @@ class OperationView(APIView):
 
     def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self.http_method_not_allowed(request)
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        return {}
 
     def get_exception_handler(self) -> Callable[..., Response]:
         return exception_handler

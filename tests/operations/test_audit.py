@@ -1,6 +1,5 @@
 """The audit chain [R-8.13]-[R-8.16]."""
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -48,9 +47,9 @@ def test_an_empty_chain_is_valid() -> None:
 
 def test_a_rolled_back_change_leaves_no_gap() -> None:
     _appended(1)
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with transaction.atomic():
         _appended(1)
-        _ = 1 / 0
+        transaction.set_rollback(True)
     _appended(1)
     assert list(AuditEntry.objects.values_list("seq", flat=True)) == [1, 2]
     assert audit_verify().valid
@@ -75,7 +74,7 @@ def test_the_database_refuses_to_change_history(statement: str) -> None:
     """[R-8.14] by triggers, whoever asks."""
     _appended(2)
     audit_anchor()
-    with pytest.raises(DatabaseError, match="append-only|moves forward"), transaction.atomic():
+    with pytest.raises(DatabaseError, match=r"append-only|moves forward"), transaction.atomic():
         connection.cursor().execute(statement)
     assert audit_verify().valid
     assert AuditEntry.objects.count() == 2
@@ -234,15 +233,12 @@ def test_append_needs_a_transaction() -> None:
 def test_two_writers_with_200_entries_each_make_one_valid_chain(
     threads: Callable[[list[Callable[[], Any]]], list[Any]],
 ) -> None:
-    start = threading.Barrier(2)
-
     def write() -> None:
-        start.wait(timeout=30)
         for number in range(200):
             with transaction.atomic():
                 audit_append_system(operation="test.act", outcome="done", facts={"number": number})
 
-    threads([write, write])
+    assert threads([write, write]) == [None, None]
     verdict = audit_verify()
     assert verdict.valid
     assert verdict.entries == 400

@@ -201,6 +201,11 @@ AXES_COOLOFF_TIME = env.number(
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
+ALLOW_SELF_APPROVAL = env.flag(
+    "ALLOW_SELF_APPROVAL",
+    default=False,
+    doc="Let the asker approve where nobody else could decide; each such vote is audited and shown.",
+)
 SESSION_COOKIE_AGE = 3600 * env.number(
     "SESSION_HOURS", default=12, minimum=1, doc="Hours until a browser session ends."
 )
@@ -217,6 +222,8 @@ if env.flag(
     doc="Trust `X-Forwarded-Proto` of the proxy in front. Only true when every request passes that proxy.",
 ):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# Load balancers and compose ask over plain http.
+SECURE_REDIRECT_EXEMPT = [r"^health/"]
 SECURE_HSTS_SECONDS = env.number(
     "HSTS_SECONDS",
     default=31_536_000 if PRODUCTION else 0,
@@ -241,17 +248,22 @@ MEDIA_ROOT = Path(
         doc="Folder for uploaded import files; web and workers must share it.",
     )
 )
+STATIC_MANIFEST = env.flag(
+    "STATIC_MANIFEST",
+    default=PRODUCTION,
+    doc="Serve compressed files with hashed names, made by `manage.py collectstatic` (default: in production).",
+)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": (
             "whitenoise.storage.CompressedManifestStaticFilesStorage"
-            if PRODUCTION
+            if STATIC_MANIFEST
             else "django.contrib.staticfiles.storage.StaticFilesStorage"
         )
     },
 }
-WHITENOISE_USE_FINDERS = not PRODUCTION
+WHITENOISE_USE_FINDERS = not STATIC_MANIFEST
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 

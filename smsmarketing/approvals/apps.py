@@ -1,11 +1,18 @@
 """Django configuration of the approvals app."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
 class ApprovalsConfig(AppConfig):
-    """Registers the app under the short label ``approvals``."""
+    """Registers the app under the short label ``approvals``, and its operations and tasks."""
 
     name = "smsmarketing.approvals"
     label = "approvals"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the operations; web processes need the tasks by name too."""
+        import_module("smsmarketing.approvals.operations")
+        import_module("smsmarketing.approvals.tasks")

@@ -165,7 +165,7 @@ registry.add(
         output=TokenCreateOut,
         run=create,
         permission="accounts.token_manage",
-        scope="sms:read",
+        scope="",
         rest=RestRoute("POST", "/api-tokens"),
         group="teams",
         human_only=True,

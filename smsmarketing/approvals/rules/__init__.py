@@ -1,0 +1,1 @@
+"""Pure rules of approvals: conditions, voting, time limits, drift."""

@@ -1,0 +1,46 @@
+"""What a policy can look at. Operations give these facts; see `Operation.facts`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+FactKind = Literal["number", "flag", "word", "words"]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One fact: its kind and what it means in a sentence on the approval page."""
+
+    kind: FactKind
+    label: str
+
+
+FACTS: dict[str, Fact] = {
+    "anomalous": Fact("flag", "the call looks unusual"),
+    "approved": Fact("flag", "an approval covers exactly this"),
+    "brand_wording": Fact("flag", "official brand or opt-out wording changes"),
+    "bulk": Fact("flag", "many at once"),
+    "by_agent": Fact("flag", "asked by an agent"),
+    "compliance_wording": Fact("flag", "wording that the law asks for changes"),
+    "consent_changes": Fact("number", "contacts that gain consent"),
+    "consents": Fact("number", "rows that bring consent"),
+    "contacts": Fact("number", "contacts in the call"),
+    "cost": Fact("number", "cost, worst case"),
+    "countries": Fact("words", "countries"),
+    "credentials_changed": Fact("flag", "gateway credentials change"),
+    "cross_system": Fact("flag", "keys of another system change"),
+    "enables": Fact("flag", "switches a flow on"),
+    "external": Fact("flag", "leaves the organisation"),
+    "minutes_to_start": Fact("number", "minutes until the start"),
+    "new_countries": Fact("words", "countries the team never sent to"),
+    "new_template": Fact("flag", "a text that was never sent before"),
+    "opt_out_lifts": Fact("number", "opt-outs that would be lifted"),
+    "overwrites": Fact("flag", "recorded results are replaced"),
+    "payment_page": Fact("flag", "a link to a payment page"),
+    "purpose": Fact("word", "purpose"),
+    "recipients": Fact("number", "recipients"),
+    "sensitive": Fact("flag", "a sensitive landing page"),
+    "state": Fact("word", "state before the change"),
+    "use_case": Fact("word", "use case of the template"),
+}

@@ -1,0 +1,35 @@
+"""Writing requests: asking, voting, running, ending."""
+
+from smsmarketing.approvals.services.ending import (
+    request_cancel,
+    request_supersede,
+    requests_expire,
+)
+from smsmarketing.approvals.services.requests import request_create
+from smsmarketing.approvals.services.running import (
+    request_begin,
+    request_fail,
+    request_finish,
+    request_outgrow,
+    request_result_keep,
+    request_spend,
+    request_start,
+    requests_stuck,
+)
+from smsmarketing.approvals.services.votes import request_vote
+
+__all__ = [
+    "request_begin",
+    "request_cancel",
+    "request_create",
+    "request_fail",
+    "request_finish",
+    "request_outgrow",
+    "request_result_keep",
+    "request_spend",
+    "request_start",
+    "request_supersede",
+    "request_vote",
+    "requests_expire",
+    "requests_stuck",
+]

@@ -5,16 +5,41 @@ therefore harmless, and running beat twice is too.
 """
 
 import os
+from importlib import import_module
 from typing import Any
 
 from celery import Celery
 from celery.signals import setup_logging
+from django.apps import apps
+from django.utils.module_loading import module_has_submodule
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smsmarketing.settings")
 
 app = Celery("smsmarketing")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@import_modules.connect(sender=app, weak=False)
+def _beat_schedule_collect(**_: Any) -> None:
+    """Start what `BEAT` in each app's tasks names: task name to how often. Runs after the discovery of tasks."""
+    app.conf.beat_schedule = {
+        name: {"task": name, "schedule": every}
+        for config in apps.get_app_configs()
+        for name, every in getattr(sys.modules.get(f"{config.name}.tasks"), "BEAT", {}).items()
+    }
+
+
+@app.on_after_finalize.connect
+def _beat_schedule(sender: Celery, **_: Any) -> None:
+    """Import every app's tasks, so that a web process can enqueue them by name, and collect their ``BEAT`` tables.
+
+    ``BEAT`` maps a task's name to how often beat starts it.
+    """
+    for config in apps.get_app_configs():
+        if config.name.startswith("smsmarketing.") and module_has_submodule(config.module, "tasks"):
+            for name, every in getattr(import_module(f"{config.name}.tasks"), "BEAT", {}).items():
+                sender.conf.beat_schedule[name] = {"task": name, "schedule": every}
 
 
 @setup_logging.connect

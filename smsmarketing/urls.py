@@ -1,17 +1,15 @@
 """Mounts every surface. The paths of an app live in the app's own ``urls`` module."""
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
 
-
-def alive(request: HttpRequest) -> HttpResponse:
-    """Answer that the web process runs; touches neither the database nor Redis."""
-    return HttpResponse("ok", content_type="text/plain")
-
+from smsmarketing import health
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("health/live", alive, name="health-live"),
+    path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    path("health/live", health.alive, name="health-live"),
+    path("health/ready", health.ready, name="health-ready"),
     path("api/", include("smsmarketing.operations.surfaces.rest.urls")),
     path("", include("smsmarketing.operations.surfaces.mcp.urls")),
     path("admin/operations/", include("smsmarketing.operations.surfaces.admin.urls")),

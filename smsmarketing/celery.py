@@ -20,16 +20,6 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
-@import_modules.connect(sender=app, weak=False)
-def _beat_schedule_collect(**_: Any) -> None:
-    """Start what `BEAT` in each app's tasks names: task name to how often. Runs after the discovery of tasks."""
-    app.conf.beat_schedule = {
-        name: {"task": name, "schedule": every}
-        for config in apps.get_app_configs()
-        for name, every in getattr(sys.modules.get(f"{config.name}.tasks"), "BEAT", {}).items()
-    }
-
-
 @app.on_after_finalize.connect
 def _beat_schedule(sender: Celery, **_: Any) -> None:
     """Import every app's tasks, so that a web process can enqueue them by name, and collect their ``BEAT`` tables.

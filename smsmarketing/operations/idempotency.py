@@ -99,7 +99,11 @@ def claim_take(
 
 
 def claim_store(claim: IdempotencyClaim, outcome: Outcome) -> None:
-    """Keep the outcome for replays; commits with the effect itself."""
+    """Keep the outcome for replays; commits with the effect itself.
+
+    Output fields named in the output class's `SHOWN_ONCE` (secrets) are not kept: a replay has null
+    there.
+    """
     if isinstance(outcome, Held):
         claim.outcome = {
             "held": str(outcome.action_request_id),
@@ -107,7 +111,9 @@ def claim_store(claim: IdempotencyClaim, outcome: Outcome) -> None:
             "policies": list(outcome.policies),
         }
     else:
-        claim.outcome = {"done": outcome.result.model_dump(mode="json")}
+        secret = set(getattr(type(outcome.result), "SHOWN_ONCE", ()))
+        kept = outcome.result.model_dump(mode="json", exclude=secret)
+        claim.outcome = {"done": kept | dict.fromkeys(sorted(secret))}
     claim.save(update_fields=["outcome"])
 
 

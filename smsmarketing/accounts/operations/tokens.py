@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -10,7 +11,7 @@ from smsmarketing.accounts import services
 from smsmarketing.accounts.models import ApiToken, Team
 from smsmarketing.accounts.selectors import person_name, teams_visible, tokens_visible
 from smsmarketing.operations import registry
-from smsmarketing.operations.errors import InvalidInput, NotFound
+from smsmarketing.operations.errors import NotFound
 from smsmarketing.operations.pages import Page, PageInput, page_cut
 from smsmarketing.operations.types import (
     Context,
@@ -88,18 +89,20 @@ class TokenCreateIn(Input):
 class TokenCreateOut(Output):
     """Output of api_tokens.create."""
 
-    token: str = Field(description="The token. It is shown this once and cannot be shown again.")
+    SHOWN_ONCE: ClassVar[frozenset[str]] = frozenset({"token"})
+    """Not kept with the idempotency key: the plaintext exists in the first answer only."""
+
+    token: str | None = Field(
+        description=(
+            "The token. Copy it now: it is shown this once. Null when the call is repeated with "
+            "the same idempotency key."
+        )
+    )
     record: TokenRow = Field(description="The token's record.")
 
 
 def create(context: Context, data: TokenCreateIn) -> TokenCreateOut:
     """Make a token of the caller's own; its plaintext is in this answer only."""
-    if context.idempotency_key is not None:
-        # The stored outcome of a keyed call would keep the plaintext, which exists nowhere else.
-        raise InvalidInput(
-            "A token is shown once, so its creation cannot be replayed. Leave the key out.",
-            field_errors={"idempotency_key": "Not accepted here."},
-        )
     team: Team | None = None
     if data.team_id is not None:
         team = teams_visible(context.actor).filter(pk=data.team_id, active=True).first()

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import pycurl
 
+from smsmarketing.gateways.engine.connections import Connections
 from smsmarketing.gateways.transports.base import (
     FailureKind,
     SubmitRequest,
@@ -13,6 +14,9 @@ from smsmarketing.gateways.transports.base import (
 
 _CONNECTION_IDLE_S = 30
 _CONNECTION_LIFE_S = 600
+_SOCKOPT_OK: int = pycurl.SOCKOPT_OK
+_PREREQ_OK: int = pycurl.PREREQFUNC_OK
+_PREREQ_ABORT: int = pycurl.PREREQFUNC_ABORT
 
 _KINDS: dict[int, FailureKind] = {
     pycurl.E_COULDNT_RESOLVE_HOST: "dns",
@@ -64,7 +68,10 @@ def exchange_result(transport: Transport, exchange: Exchange) -> SubmitResult:
 class Slot:
     """One reusable easy handle with the callbacks that watch its exchange."""
 
-    def __init__(self, ca_file: str, max_response_bytes: int) -> None:
+    def __init__(self, ca_file: str, max_response_bytes: int, connections: Connections) -> None:
+        self._connections = connections
+        self._opened: list[int] = []
+        self.stale = False
         self.key: object = None
         self._body = b""
         self._offset = 0
@@ -90,6 +97,8 @@ class Slot:
             (curl.MAXAGE_CONN, _CONNECTION_IDLE_S),
             (curl.MAXLIFETIME_CONN, _CONNECTION_LIFE_S),
             (curl.USERAGENT, "smsmarketing"),
+            (curl.SOCKOPTFUNCTION, self._socket_made),
+            (curl.PREREQFUNCTION, self._before_request),
             (curl.READFUNCTION, self._read),
             (curl.WRITEFUNCTION, self._write),
             (curl.HEADERFUNCTION, self._lines.append),
@@ -97,9 +106,14 @@ class Slot:
             curl.setopt(option, value)
 
     def load(self, key: object, request: SubmitRequest) -> None:
-        """Set what differs from this handle's last request; setting all of it costs more than the
-        submit itself.
+        """Set what differs from this handle's last request; setting it all costs more than a
+        submit.
+
+        Raises ValueError for a request without a body: that could neither be kept from being
+        repeated by libcurl nor be told to have left (see the package's text).
         """
+        if not request.body:
+            raise ValueError("The engine sends requests with a body only.")
         curl = self.curl
         if request.url != self._url:
             self._url = ""
@@ -123,12 +137,26 @@ class Slot:
             curl.setopt(curl.CUSTOMREQUEST, request.method)
             self._method = request.method
         curl.setopt(curl.POSTFIELDSIZE, len(request.body))
+        self._opened.clear()
         self.key = key
         self._body = request.body
         self._offset = 0
         self._left = self._cap
         self._lines.clear()
         self._chunks.clear()
+
+    def _socket_made(self, descriptor: int, _purpose: int) -> int:
+        self._opened.append(descriptor)
+        return _SOCKOPT_OK
+
+    def _before_request(self, _peer: str, _local: str, _peer_port: int, local_port: int) -> int:
+        """Connected, nothing sent yet: the last moment to refuse a kept connection as closed."""
+        if self._opened:
+            self._connections.opened(local_port, self._opened)
+            self._opened.clear()
+            return _PREREQ_OK
+        self.stale = self._connections.closed(local_port)
+        return _PREREQ_ABORT if self.stale else _PREREQ_OK
 
     def _read(self, size: int) -> bytes:
         piece = self._body[self._offset : self._offset + size]

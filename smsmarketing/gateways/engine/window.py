@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 import certifi
 import pycurl
 
+from smsmarketing.gateways.engine.connections import Connections
 from smsmarketing.gateways.engine.exchange import Exchange, NoAnswer, Slot
 from smsmarketing.gateways.transports.base import SubmitRequest
 
@@ -56,6 +57,7 @@ class Engine:
         self._pid = os.getpid()
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, self.max_in_flight)
+        self._connections = Connections()
         self._idle: list[Slot] = []
         self._active: dict[object, Slot] = {}
 
@@ -91,10 +93,11 @@ class Engine:
                 run.refill(self.max_in_flight - len(self._active))
                 self._start(run)
                 self._multi.perform()
-                self._collect(run)
+                finished = self._collect(run)
                 if not self._active and run.finished:
                     break
-                self._wait(run)
+                if not finished:  # else there is room in the window now
+                    self._wait(run)
         finally:
             self._busy = False
             self._abandon()
@@ -125,10 +128,13 @@ class Engine:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _slot(self) -> Slot:
+        return Slot(self._ca_file, self._max_response_bytes, self._connections)
+
     def _start(self, run: "_Run[K]") -> None:
         for _ in range(run.grant()):
             key, request = run.ready.popleft()
-            slot = self._idle.pop() if self._idle else Slot(self._ca_file, self._max_response_bytes)
+            slot = self._idle.pop() if self._idle else self._slot()
             run.started += 1
             try:
                 slot.load(key, request)
@@ -139,7 +145,9 @@ class Engine:
             self._multi.add_handle(slot.curl)
             self._active[slot.curl] = slot
 
-    def _collect(self, run: "_Run[K]") -> None:
+    def _collect(self, run: "_Run[K]") -> int:
+        """Report what has ended; returns how many that were."""
+        count = 0
         waiting = 1
         while waiting:
             waiting, finished, failed = self._multi.info_read()
@@ -147,10 +155,19 @@ class Engine:
                 self._finish(run, curl, None)
             for curl, code, _ in failed:
                 self._finish(run, curl, code)
+            count += len(finished) + len(failed)
+        return count
 
     def _finish(self, run: "_Run[K]", curl: object, code: int | None) -> None:
         slot = self._active.pop(curl)
         self._multi.remove_handle(curl)
+        if slot.stale:
+            # Nothing was sent: the kept connection turned out closed. libcurl drops it and takes
+            # another, at worst a new one, which is never stale.
+            slot.stale = False
+            self._multi.add_handle(curl)
+            self._active[curl] = slot
+            return
         exchange = slot.exchange(code)
         key = slot.key
         self._idle.append(slot)

@@ -18,7 +18,9 @@ class Template(models.Model):
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
     brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=120)
-    use_case = models.CharField(max_length=16, help_text="promotion, reminder, transactional or otp.")
+    use_case = models.CharField(
+        max_length=16, help_text="promotion, reminder, transactional or otp."
+    )
     version = models.IntegerField(default=1)
     created_at = models.DateTimeField()
 
@@ -37,14 +39,20 @@ class TemplateVersion(FSMModel):
     number = models.PositiveIntegerField()
     language = models.CharField(max_length=12)
     body = models.TextField(help_text="Text with {field} places [R-10.12].")
-    fields = models.JSONField(default=list, help_text="Declared fields: name, max_chars, charset, fallback, truncate.")
+    fields = models.JSONField(
+        default=list, help_text="Declared fields: name, max_chars, charset, fallback, truncate."
+    )
     opt_out_line = models.CharField(max_length=80, blank=True)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
     created_at = models.DateTimeField()
     change_note = models.CharField(max_length=200, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["template", "number"], name="template_version_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["template", "number"], name="template_version_once")
+        ]
 
     @transition(field=state, source="draft", target="in_review")
     def submit(self) -> None: ...
@@ -71,7 +79,9 @@ class Campaign(FSMModel):
     name = models.CharField(max_length=120)
     purpose = models.CharField(max_length=16, default="marketing")
     segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="+")
-    template_version = models.ForeignKey(TemplateVersion, on_delete=models.PROTECT, null=True, related_name="+")
+    template_version = models.ForeignKey(
+        TemplateVersion, on_delete=models.PROTECT, null=True, related_name="+"
+    )
     body = models.TextField(help_text="The text with {field} places, as approved.")
     fields = models.JSONField(default=list)
     sender = models.ForeignKey(SenderId, on_delete=models.PROTECT, related_name="+")
@@ -80,7 +90,9 @@ class Campaign(FSMModel):
     tracking = models.JSONField(default=dict)
     send_goal = models.CharField(max_length=200, blank=True)
     review_notes = models.TextField(blank=True)
-    scheduled_local = models.CharField(max_length=16, blank=True, help_text="Wall time YYYY-MM-DDTHH:MM.")
+    scheduled_local = models.CharField(
+        max_length=16, blank=True, help_text="Wall time YYYY-MM-DDTHH:MM."
+    )
     scheduled_zone = models.CharField(max_length=64, blank=True)
     scheduled_at = models.DateTimeField(null=True)
     per_minute = models.PositiveIntegerField(null=True)
@@ -93,7 +105,9 @@ class Campaign(FSMModel):
     approved_recipients = models.BigIntegerField(null=True)
     cost_ceiling = models.DecimalField(max_digits=14, decimal_places=4, null=True)
     hold_reason = models.CharField(max_length=300, blank=True)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)
@@ -112,7 +126,11 @@ class Campaign(FSMModel):
     @transition(field=state, source="in_review", target="changes_requested")
     def request_changes(self) -> None: ...
 
-    @transition(field=state, source=["in_review", "approved", "scheduled", "changes_requested"], target="draft")
+    @transition(
+        field=state,
+        source=["in_review", "approved", "scheduled", "changes_requested"],
+        target="draft",
+    )
     def reopen(self) -> None: ...
 
     @transition(field=state, source="approved", target="scheduled")
@@ -133,11 +151,21 @@ class Campaign(FSMModel):
     @transition(field=state, source="sending", target="sent")
     def finish(self) -> None: ...
 
-    @transition(field=state, source=["draft", "in_review", "changes_requested", "approved", "scheduled"], target="cancelled")
+    @transition(
+        field=state,
+        source=["draft", "in_review", "changes_requested", "approved", "scheduled"],
+        target="cancelled",
+    )
     def cancel(self) -> None: ...
 
     @transition(field=state, source=["sending", "paused"], target="stopped")
     def stop(self) -> None: ...
+
+    @transition(field=state, source=["sending", "paused"], target="draft")
+    def withdraw(self) -> None:
+        """A started campaign that failed a drift guard before its first message existed goes back
+        to its author [R-8.3].
+        """
 
     @transition(field=state, source=["approved", "scheduled", "sending"], target="failed")
     def fail(self) -> None: ...
@@ -154,7 +182,11 @@ class CampaignSend(models.Model):
     kind = models.CharField(max_length=8, help_text="main or test.")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["campaign"], condition=models.Q(kind="main"), name="one_main_send")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign"], condition=models.Q(kind="main"), name="one_main_send"
+            )
+        ]
 
 
 class Decision(models.Model):

@@ -7,119 +7,268 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('contacts', '0001_initial'),
-        ('gateways', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("contacts", "0001_initial"),
+        ("gateways", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Template',
+            name="Template",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120)),
-                ('use_case', models.CharField(help_text='promotion, reminder, transactional or otp.', max_length=16)),
-                ('version', models.IntegerField(default=1)),
-                ('created_at', models.DateTimeField()),
-                ('brand', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.brand')),
-                ('team', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.team')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "use_case",
+                    models.CharField(
+                        help_text="promotion, reminder, transactional or otp.", max_length=16
+                    ),
+                ),
+                ("version", models.IntegerField(default=1)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "brand",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.brand",
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.team",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='TemplateVersion',
+            name="TemplateVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', django_fsm.FSMField(default='draft', max_length=50, protected=True)),
-                ('number', models.PositiveIntegerField()),
-                ('language', models.CharField(max_length=12)),
-                ('body', models.TextField(help_text='Text with {field} places [R-10.12].')),
-                ('fields', models.JSONField(default=list, help_text='Declared fields: name, max_chars, charset, fallback, truncate.')),
-                ('opt_out_line', models.CharField(blank=True, max_length=80)),
-                ('created_at', models.DateTimeField()),
-                ('change_note', models.CharField(blank=True, max_length=200)),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('template', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='campaigns.template')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("state", django_fsm.FSMField(default="draft", max_length=50, protected=True)),
+                ("number", models.PositiveIntegerField()),
+                ("language", models.CharField(max_length=12)),
+                ("body", models.TextField(help_text="Text with {field} places [R-10.12].")),
+                (
+                    "fields",
+                    models.JSONField(
+                        default=list,
+                        help_text="Declared fields: name, max_chars, charset, fallback, truncate.",
+                    ),
+                ),
+                ("opt_out_line", models.CharField(blank=True, max_length=80)),
+                ("created_at", models.DateTimeField()),
+                ("change_note", models.CharField(blank=True, max_length=200)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "template",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="versions",
+                        to="campaigns.template",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Campaign',
+            name="Campaign",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', django_fsm.FSMField(default='draft', max_length=50, protected=True)),
-                ('name', models.CharField(max_length=120)),
-                ('purpose', models.CharField(default='marketing', max_length=16)),
-                ('body', models.TextField(help_text='The text with {field} places, as approved.')),
-                ('fields', models.JSONField(default=list)),
-                ('landing_url', models.URLField(blank=True, max_length=500)),
-                ('tracking', models.JSONField(default=dict)),
-                ('send_goal', models.CharField(blank=True, max_length=200)),
-                ('review_notes', models.TextField(blank=True)),
-                ('scheduled_local', models.CharField(blank=True, help_text='Wall time YYYY-MM-DDTHH:MM.', max_length=16)),
-                ('scheduled_zone', models.CharField(blank=True, max_length=64)),
-                ('scheduled_at', models.DateTimeField(null=True)),
-                ('per_minute', models.PositiveIntegerField(null=True)),
-                ('quiet_mode', models.CharField(default='strict', max_length=8)),
-                ('notify', models.JSONField(default=list)),
-                ('cost_preview', models.JSONField(default=dict)),
-                ('cost_previewed_at', models.DateTimeField(null=True)),
-                ('content_hash', models.CharField(blank=True, max_length=64)),
-                ('action_request_id', models.UUIDField(null=True)),
-                ('approved_recipients', models.BigIntegerField(null=True)),
-                ('cost_ceiling', models.DecimalField(decimal_places=4, max_digits=14, null=True)),
-                ('hold_reason', models.CharField(blank=True, max_length=300)),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
-                ('started_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('version', models.IntegerField(default=1)),
-                ('brand', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.brand')),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('gateway', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='gateways.gateway')),
-                ('segment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='contacts.segment')),
-                ('sender', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='gateways.senderid')),
-                ('team', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.team')),
-                ('template_version', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='campaigns.templateversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("state", django_fsm.FSMField(default="draft", max_length=50, protected=True)),
+                ("name", models.CharField(max_length=120)),
+                ("purpose", models.CharField(default="marketing", max_length=16)),
+                ("body", models.TextField(help_text="The text with {field} places, as approved.")),
+                ("fields", models.JSONField(default=list)),
+                ("landing_url", models.URLField(blank=True, max_length=500)),
+                ("tracking", models.JSONField(default=dict)),
+                ("send_goal", models.CharField(blank=True, max_length=200)),
+                ("review_notes", models.TextField(blank=True)),
+                (
+                    "scheduled_local",
+                    models.CharField(
+                        blank=True, help_text="Wall time YYYY-MM-DDTHH:MM.", max_length=16
+                    ),
+                ),
+                ("scheduled_zone", models.CharField(blank=True, max_length=64)),
+                ("scheduled_at", models.DateTimeField(null=True)),
+                ("per_minute", models.PositiveIntegerField(null=True)),
+                ("quiet_mode", models.CharField(default="strict", max_length=8)),
+                ("notify", models.JSONField(default=list)),
+                ("cost_preview", models.JSONField(default=dict)),
+                ("cost_previewed_at", models.DateTimeField(null=True)),
+                ("content_hash", models.CharField(blank=True, max_length=64)),
+                ("action_request_id", models.UUIDField(null=True)),
+                ("approved_recipients", models.BigIntegerField(null=True)),
+                ("cost_ceiling", models.DecimalField(decimal_places=4, max_digits=14, null=True)),
+                ("hold_reason", models.CharField(blank=True, max_length=300)),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                ("started_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("version", models.IntegerField(default=1)),
+                (
+                    "brand",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.brand",
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "gateway",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="gateways.gateway",
+                    ),
+                ),
+                (
+                    "segment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="contacts.segment",
+                    ),
+                ),
+                (
+                    "sender",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="gateways.senderid",
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.team",
+                    ),
+                ),
+                (
+                    "template_version",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="campaigns.templateversion",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='CampaignSend',
+            name="CampaignSend",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(help_text='main or test.', max_length=8)),
-                ('batch', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='gateways.batch')),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sends', to='campaigns.campaign')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("kind", models.CharField(help_text="main or test.", max_length=8)),
+                (
+                    "batch",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="gateways.batch",
+                    ),
+                ),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="sends",
+                        to="campaigns.campaign",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('kind', 'main')), fields=('campaign',), name='one_main_send')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("kind", "main")),
+                        fields=("campaign",),
+                        name="one_main_send",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Decision',
+            name="Decision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('contact_id', models.BigIntegerField()),
-                ('reason', models.CharField(max_length=24)),
-                ('decided_at', models.DateTimeField()),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='decisions', to='campaigns.campaign')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("contact_id", models.BigIntegerField()),
+                ("reason", models.CharField(max_length=24)),
+                ("decided_at", models.DateTimeField()),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="decisions",
+                        to="campaigns.campaign",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['campaign', 'contact_id'], name='decision_contact')],
+                "indexes": [
+                    models.Index(fields=["campaign", "contact_id"], name="decision_contact")
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='template',
-            constraint=models.UniqueConstraint(fields=('team', 'name'), name='template_name_once'),
+            model_name="template",
+            constraint=models.UniqueConstraint(fields=("team", "name"), name="template_name_once"),
         ),
         migrations.AddConstraint(
-            model_name='templateversion',
-            constraint=models.UniqueConstraint(fields=('template', 'number'), name='template_version_once'),
+            model_name="templateversion",
+            constraint=models.UniqueConstraint(
+                fields=("template", "number"), name="template_version_once"
+            ),
         ),
     ]

@@ -1,0 +1,25 @@
+"""Operations of the campaigns app; importing this registers them."""
+
+from smsmarketing.campaigns.operations import (
+    campaigns_read,
+    campaigns_send,
+    campaigns_write,
+    config,
+    copy,
+    cost,
+    explain,
+    segments,
+    templates,
+)
+
+__all__ = [
+    "campaigns_read",
+    "campaigns_send",
+    "campaigns_write",
+    "config",
+    "copy",
+    "cost",
+    "explain",
+    "segments",
+    "templates",
+]

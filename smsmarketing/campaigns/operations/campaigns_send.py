@@ -1,0 +1,402 @@
+"""Review, schedule, send, and the four ways to stop."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import Field
+
+from smsmarketing.approvals.services import request_vote
+from smsmarketing.campaigns.models import Campaign
+from smsmarketing.campaigns.operations.campaigns_read import CAMPAIGN_TARGET, CAMPAIGN_VERSIONED
+from smsmarketing.campaigns.operations.shapes import Schedule, schedule_of
+from smsmarketing.campaigns.services.review import campaign_submit
+from smsmarketing.campaigns.services.schedule import campaign_schedule, campaign_unschedule
+from smsmarketing.campaigns.services.sending import (
+    campaign_pause,
+    campaign_resume,
+    campaign_start,
+    campaign_stop_remaining,
+)
+from smsmarketing.campaigns.services.test_sends import campaign_test_send
+from smsmarketing.gateways.models import Batch
+from smsmarketing.operations import registry
+from smsmarketing.operations.errors import ApprovalRequired
+from smsmarketing.operations.types import Context, Input, Kind, Operation, Output, RestRoute
+from smsmarketing.operations.versions import version_token
+
+
+class VersionedIn(Input):
+    campaign_id: int = Field(ge=1, description="Id from campaigns.get.")
+    base_version_token: str = Field(
+        max_length=200, description="From campaigns.get; a stale one is refused."
+    )
+
+
+class StateOut(Output):
+    campaign_id: int = Field(description="Id of the campaign.")
+    state: str = Field(description="State after the call.")
+    action_request_id: UUID | None = Field(description="The approval request, if any.")
+    base_version_token: str = Field(description="Pass to the next call.")
+
+
+def state_out(context: Context, campaign: Campaign) -> StateOut:
+    return StateOut(
+        campaign_id=campaign.pk,
+        state=str(campaign.state),
+        action_request_id=campaign.action_request_id,
+        base_version_token=version_token(campaign, context.actor),
+    )
+
+
+class SubmitIn(VersionedIn):
+    note: str = Field(default="", max_length=2000, description="For the approver.")
+
+
+def _submit(context: Context, data: SubmitIn) -> StateOut:
+    campaign_submit(context.target, actor=context.actor, note=data.note, now=context.now)
+    return state_out(context, context.target)
+
+
+class VoteIn(Input):
+    campaign_id: int = Field(ge=1, description="Id of the campaign.")
+    content_hash: str = Field(
+        min_length=64,
+        max_length=64,
+        description="Hash of the content that was shown on the approval page.",
+    )
+    reason: str = Field(default="", max_length=300, description="Why; required for reject.")
+
+
+class RejectIn(VoteIn):
+    ask_for_changes: bool = Field(
+        default=False, description="True: back to the author for changes, instead of a final no."
+    )
+
+
+def _vote(context: Context, data: VoteIn, verdict: str) -> StateOut:
+    campaign = context.target
+    if campaign.action_request_id is None:
+        raise ApprovalRequired(
+            "This campaign is not in review. Its author submits it with campaigns.submit_for_review."
+        )
+    request_vote(
+        campaign.action_request_id,
+        actor=context.actor,
+        verdict=verdict,
+        content_hash=data.content_hash,
+        reason=data.reason,
+    )
+    context.audit_reason = data.reason
+    return state_out(context, Campaign.objects.get(pk=campaign.pk))
+
+
+def _approve(context: Context, data: VoteIn) -> StateOut:
+    return _vote(context, data, "approve")
+
+
+def _reject(context: Context, data: RejectIn) -> StateOut:
+    return _vote(context, data, "request_changes" if data.ask_for_changes else "reject")
+
+
+class ScheduleIn(VersionedIn):
+    send_at_local: str = Field(
+        pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}$",
+        description="Wall time YYYY-MM-DDTHH:MM in time_zone.",
+    )
+    time_zone: str = Field(max_length=64, description="IANA zone, e.g. Europe/Berlin.")
+    per_minute: int | None = Field(
+        default=None, ge=1, le=100_000, description="Batching pace; must equal the approved one."
+    )
+    notify: list[str] = Field(
+        default_factory=list,
+        max_length=20,
+        description="User names to notify when it starts and ends.",
+    )
+
+
+class ScheduleOut(StateOut):
+    schedule: Schedule = Field(description="The window.")
+    gateway: str = Field(description="Gateway that will carry it.")
+    frequency_caps_apply: bool = Field(
+        description="True for marketing: caps are checked for each message."
+    )
+
+
+def _schedule(context: Context, data: ScheduleIn) -> ScheduleOut:
+    campaign = campaign_schedule(
+        context.target,
+        local=data.send_at_local,
+        zone=data.time_zone,
+        per_minute=data.per_minute,
+        notify=data.notify,
+        now=context.now,
+    )
+    return ScheduleOut(
+        **state_out(context, campaign).model_dump(),
+        schedule=schedule_of(campaign),
+        gateway=campaign.gateway.name,
+        frequency_caps_apply=campaign.purpose == "marketing",
+    )
+
+
+class ReasonIn(Input):
+    campaign_id: int = Field(ge=1, description="Id of the campaign.")
+    reason: str = Field(min_length=3, max_length=200, description="Why; kept in the audit log.")
+
+
+class CancelOut(StateOut):
+    affected: int = Field(description="Recipients that will not be texted at the planned time.")
+    owner: str = Field(description="Owner of the campaign.")
+    notification_state: str = Field(description="Whether owners were notified.")
+    reason: str = Field(description="Reason that was recorded.")
+
+
+def _cancel_schedule(context: Context, data: ReasonIn) -> CancelOut:
+    campaign = campaign_unschedule(context.target, reason=data.reason, now=context.now)
+    context.audit_reason = data.reason
+    return CancelOut(
+        **state_out(context, campaign).model_dump(),
+        affected=campaign.approved_recipients or 0,
+        owner=campaign.created_by.get_username(),
+        notification_state="shown on the campaign",
+        reason=data.reason,
+    )
+
+
+class StartOut(StateOut):
+    started_at: datetime = Field(description="When the send started, UTC.")
+    approved_recipients: int = Field(
+        description="Recipients the approval covers; opt-outs, caps and consent are checked again for each message."
+    )
+    cost_ceiling: str = Field(description="The send stops before it costs more.")
+
+
+def _send(context: Context, data: VersionedIn) -> StartOut:
+    campaign = campaign_start(context.target, now=context.now)
+    return StartOut(
+        **state_out(context, campaign).model_dump(),
+        started_at=campaign.started_at or context.now,
+        approved_recipients=campaign.approved_recipients or 0,
+        cost_ceiling=f"{campaign.cost_ceiling} {campaign.gateway.currency}",
+    )
+
+
+class PauseIn(Input):
+    campaign_id: int = Field(ge=1, description="Id of the campaign.")
+    reason: str = Field(default="", max_length=200, description="Why.")
+
+
+def _pause(context: Context, data: PauseIn) -> StateOut:
+    context.audit_reason = data.reason
+    return state_out(context, campaign_pause(context.target, reason=data.reason, now=context.now))
+
+
+def _resume(context: Context, data: PauseIn) -> StateOut:
+    context.audit_reason = data.reason
+    return state_out(context, campaign_resume(context.target, now=context.now))
+
+
+class StopOut(StateOut):
+    stopped: int = Field(description="Messages that will not be sent.")
+
+
+def _stop(context: Context, data: ReasonIn) -> StopOut:
+    stopped = campaign_stop_remaining(context.target, reason=data.reason, now=context.now)
+    context.audit_reason = data.reason
+    return StopOut(**state_out(context, context.target).model_dump(), stopped=stopped)
+
+
+class TestSendIn(Input):
+    campaign_id: int = Field(ge=1, description="Id of the campaign.")
+    usernames: list[str] = Field(
+        default_factory=list,
+        max_length=5,
+        description="People of the team to text; default: yourself.",
+    )
+
+
+class TestSendOut(Output):
+    batch_id: int = Field(description="Batch of the test; see send_batches.list.")
+    sent_to: list[str] = Field(description="User names that will get the text.")
+    parts: int = Field(description="SMS parts of each test text.")
+
+
+def _test_send(context: Context, data: TestSendIn) -> TestSendOut:
+    batch: Batch
+    batch, names, parts = campaign_test_send(
+        context.target, actor=context.actor, usernames=data.usernames, now=context.now
+    )
+    return TestSendOut(batch_id=batch.pk, sent_to=names, parts=parts)
+
+
+registry.add(
+    Operation(
+        key="campaigns.submit_for_review",
+        summary="Freeze the campaign's content and ask a second person to approve exactly that.",
+        description=(
+            "Returns action_request_id; ask action_request.status for the decision. A person "
+            "approves in the admin; no token can."
+        ),
+        kind=Kind.WRITE,
+        input=SubmitIn,
+        output=StateOut,
+        run=_submit,
+        permission="campaigns.campaign_submit",
+        scope="sms:draft",
+        requires=("campaigns.get", "cost_preview"),
+        target=CAMPAIGN_VERSIONED,
+        rest=RestRoute("POST", "/campaigns/{campaign_id}/submit_for_review"),
+        group="campaigns",
+    ),
+    Operation(
+        key="campaigns.approve",
+        summary="Approve exactly the content that was shown. People only.",
+        description=(
+            "Needs a signed-in browser session of somebody else than the author; the content hash"
+            " of the approval page is signed."
+        ),
+        kind=Kind.WRITE,
+        input=VoteIn,
+        output=StateOut,
+        run=_approve,
+        permission="approvals.request_decide",
+        scope="sms:send",
+        human_only=True,
+        target=CAMPAIGN_TARGET,
+        rest=RestRoute("POST", "/campaigns/{campaign_id}/approve"),
+        group="campaigns",
+    ),
+    Operation(
+        key="campaigns.reject",
+        summary="Reject the campaign in review, or ask for changes. People only.",
+        kind=Kind.WRITE,
+        input=RejectIn,
+        output=StateOut,
+        run=_reject,
+        permission="approvals.request_decide",
+        scope="sms:send",
+        human_only=True,
+        target=CAMPAIGN_TARGET,
+        rest=RestRoute("POST", "/campaigns/{campaign_id}/reject"),
+        group="campaigns",
+    ),
+    Operation(
+        key="campaigns.schedule",
+        summary="Schedule an approved campaign at a wall time in a zone.",
+        description=(
+            "The approval is the permission to send; a window that it does not cover needs a new "
+            "review. Past times and DST gaps are refused."
+        ),
+        kind=Kind.WRITE,
+        input=ScheduleIn,
+        output=ScheduleOut,
+        run=_schedule,
+        permission="campaigns.campaign_schedule",
+        scope="sms:schedule",
+        outbound=True,
+        destructive=True,
+        requires=("campaigns.get", "cost_preview", "sender_ids.list"),
+        target=CAMPAIGN_VERSIONED,
+        rest=RestRoute("POST", "/campaigns/{campaign_id}/schedule"),
+        group="campaigns",
+    ),
+    Operation(
+        key="campaigns.cancel_schedule",
+        summary="Cancel a schedule that has not started; the approval stays.",
+        description=(
+            "Runs at once: the safe direction never waits [R-8.5]. A started campaign is refused;"
+            " use campaigns.stop_remaining."
+        ),
+        kind=Kind.WRITE,
+        input=ReasonIn,
+        output=CancelOut,
+        run=_cancel_schedule,
+        permission="campaigns.campaign_stop",
+        scope="sms:schedule",
+        requires=("campaigns.get",),
+        target=CAMPAIGN_TARGET,
+        rest=RestRoute("POST", "/campaigns/{campaign_id}/cancel_schedule"),
+        group="campaigns",
+    ),
+    Operation(
+        key="campaigns.send_approved",
+        summary="Start sending an approved campaign now.",
+        description=(
+            "Only exactly what was approved is sent. Opt-out, consent, caps, quiet hours and the "
+            "cost ceiling are checked for each message at the last moment."
+        ),
+        kind=Kind.WRITE,
+        input=VersionedIn,
+        output=StartOut,
+        run=_send,
+        permission="campaigns.campaign_send",
+        scope="sms:send",
+        outbound=True,
+        destructive=True,
+        requires=("campaigns.get", "opt_outs.list", "cost_preview"),
+        target=CAMPAIGN_VERSIONED,
+        rest=RestRoute("POST", "/campaigns/{campaign_id}/send"),
+        group="campaigns",
+    ),
+    Operation(
+        key="campaigns.pause",
+        summary="Pause a running campaign at once.",
+        kind=Kind.WRITE,
+        input=PauseIn,
+        output=StateOut,
+        run=_pause,
+        permission="campaigns.campaign_stop",
+        scope="sms:send",
+        target=CAMPAIGN_TARGET,
+        rest=RestRoute("POST", "/campaigns/{campaign_id}/pause"),
+        group="campaigns",
+    ),
+    Operation(
+        key="campaigns.resume",
+        summary="Resume a paused campaign.",
+        kind=Kind.WRITE,
+        input=PauseIn,
+        output=StateOut,
+        run=_resume,
+        permission="campaigns.campaign_send",
+        scope="sms:send",
+        outbound=True,
+        destructive=True,
+        target=CAMPAIGN_TARGET,
+        rest=RestRoute("POST", "/campaigns/{campaign_id}/resume"),
+        group="campaigns",
+    ),
+    Operation(
+        key="campaigns.stop_remaining",
+        summary="Stop every message of a started campaign that has not been handed over. Cannot be undone.",
+        kind=Kind.WRITE,
+        input=ReasonIn,
+        output=StopOut,
+        run=_stop,
+        permission="campaigns.campaign_stop",
+        scope="sms:send",
+        destructive=True,
+        target=CAMPAIGN_TARGET,
+        rest=RestRoute("POST", "/campaigns/{campaign_id}/stop_remaining"),
+        group="campaigns",
+    ),
+    Operation(
+        key="campaigns.test_send",
+        summary="Text the campaign to people of your own team, at their registered test phones.",
+        description="At most 5 people; never a free number. Counts against the team's quota.",
+        kind=Kind.WRITE,
+        input=TestSendIn,
+        output=TestSendOut,
+        run=_test_send,
+        permission="campaigns.campaign_test",
+        scope="sms:send",
+        outbound=True,
+        destructive=True,
+        requires=("campaigns.get",),
+        target=CAMPAIGN_TARGET,
+        rest=RestRoute("POST", "/campaigns/{campaign_id}/test_send"),
+        group="campaigns",
+    ),
+)

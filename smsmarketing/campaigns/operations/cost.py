@@ -1,0 +1,171 @@
+"""cost_preview: what the campaign would cost now, worst to best."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from pydantic import Field
+
+from smsmarketing.campaigns.operations.campaigns_read import CAMPAIGN_TARGET, CampaignIn
+from smsmarketing.campaigns.operations.segments import ExclusionCount, exclusions_of
+from smsmarketing.campaigns.services.content import campaign_plan, cost_ceiling, links_of
+from smsmarketing.gateways.selectors.limits import quota_current, quota_left
+from smsmarketing.operations import registry
+from smsmarketing.operations.previews import preview_store
+from smsmarketing.operations.types import Context, Kind, Money, Operation, Output, RestRoute
+
+
+class CostLine(Output):
+    """One country."""
+
+    country: str = Field(description="ISO 3166-1 alpha-2.")
+    recipients: int = Field(description="Sendable contacts.")
+    rate: Money = Field(description="Price of one part.")
+    parts_worst: int = Field(description="Parts in the worst case.")
+    parts_expected: int = Field(description="Parts expected from real values.")
+    worst: Money = Field(description="Cost in the worst case.")
+    expected: Money = Field(description="Expected cost.")
+    best: Money = Field(description="Cost in the best case.")
+
+
+class HeldUntil(Output):
+    at: str = Field(description="When the window opens, ISO 8601 UTC.")
+    recipients: int = Field(description="Contacts waiting for that moment.")
+
+
+class CostOut(Output):
+    cost_preview_id: UUID = Field(description="Record of this preview.")
+    gateway: str = Field(description="Gateway whose rates were used.")
+    countries: list[CostLine] = Field(description="By country.")
+    message_segments: dict[int, int] = Field(
+        description="Recipients by number of SMS parts (sample or exact, see exact)."
+    )
+    exact: bool = Field(
+        description="True when every recipient's text was rendered; false for a sample of the audience."
+    )
+    worst: Money = Field(description="Worst case.")
+    expected: Money = Field(description="Expected.")
+    best: Money = Field(description="Best case.")
+    ceiling: Money = Field(description="What an approval would allow at most.")
+    recipients: int = Field(description="Sendable contacts.")
+    unsendable: int = Field(description="Contacts of the segment that cannot be sent to.")
+    exclusions: list[ExclusionCount] = Field(
+        description="Why, with counts; recipients plus these equals the segment."
+    )
+    frequency_cap_exclusions: int = Field(description="Excluded by frequency caps.")
+    opt_out_exclusions: int = Field(description="Excluded by opt-out or complaint.")
+    held_now: int = Field(description="Recipients whose quiet hours hold them if it started now.")
+    held_until: list[HeldUntil] = Field(description="When they would go.")
+    held_without_time_zone: int = Field(
+        description="Recipients with no known time zone: never sent by default."
+    )
+    short_links: list[str] = Field(description="Links; they add no cost of their own.")
+    quota_parts_left: int | None = Field(description="Parts left this month; null without a quota.")
+    budget_left: Money | None = Field(description="Money left this month; null without a quota.")
+    over_quota: bool = Field(
+        description="True when the worst case does not fit into quota or budget."
+    )
+    estimated_rate_from: str | None = Field(
+        description="When the oldest rate used was fetched, ISO 8601 UTC."
+    )
+    billing_differences: str = Field(description="What may make the bill differ.")
+
+
+def _cost(context: Context, data: CampaignIn) -> CostOut:
+    campaign = context.target
+    audience, cost, _fit = campaign_plan(campaign, now=context.now)
+    quota = quota_current(campaign.team_id, context.now)
+    parts_left, money_left = quota_left(quota) if quota else (None, None)
+
+    def money(amount: Decimal) -> Money:
+        return Money(amount=str(amount), currency=cost.currency)
+
+    lines = [
+        CostLine(
+            country=line.country,
+            recipients=line.recipients,
+            rate=money(line.price),
+            parts_worst=line.parts_worst,
+            parts_expected=line.parts_expected,
+            worst=money(line.worst),
+            expected=money(line.expected),
+            best=money(line.best),
+        )
+        for line in cost.countries
+    ]
+    summary = {
+        "worst": str(cost.worst),
+        "expected": str(cost.expected),
+        "currency": cost.currency,
+        "recipients": audience.sendable,
+        "unsendable": audience.matched - audience.sendable,
+        "countries": list(audience.sendable_by_country),
+        "at": context.now.isoformat(),
+    }
+    if campaign.started_at is None:
+        type(campaign).objects.filter(pk=campaign.pk).update(
+            cost_preview=summary, cost_previewed_at=context.now
+        )
+    preview_id = preview_store(
+        context,
+        "cost",
+        payload={"campaign_id": campaign.pk},
+        result=summary,
+        ttl=timedelta(minutes=30),
+    )
+    return CostOut(
+        cost_preview_id=preview_id,
+        gateway=campaign.gateway.name,
+        countries=lines,
+        message_segments=dict(cost.part_distribution),
+        exact=cost.exact,
+        worst=money(cost.worst),
+        expected=money(cost.expected),
+        best=money(cost.best),
+        ceiling=money(cost_ceiling(cost)),
+        recipients=audience.sendable,
+        unsendable=audience.matched - audience.sendable,
+        exclusions=exclusions_of(audience),
+        frequency_cap_exclusions=audience.excluded.get("capped", 0),
+        opt_out_exclusions=audience.excluded.get("opted_out", 0)
+        + audience.excluded.get("complaint", 0),
+        held_now=audience.held_now or 0,
+        held_until=[
+            HeldUntil(at=at.isoformat(), recipients=count) for at, count in audience.held_until
+        ],
+        held_without_time_zone=audience.held_without_zone,
+        short_links=links_of(campaign),
+        quota_parts_left=parts_left,
+        budget_left=money(money_left) if money_left is not None else None,
+        over_quota=parts_left is not None
+        and (cost.parts_worst > parts_left or (money_left is not None and cost.worst > money_left)),
+        estimated_rate_from=cost.rates_oldest_at,
+        billing_differences=(
+            "Billed parts may differ where a name changes the encoding; the gateway's part count "
+            "is the bill [R-1.4]."
+        ),
+    )
+
+
+registry.add(
+    Operation(
+        key="cost_preview",
+        summary=(
+            "Preview what a campaign costs by country, parts and gateway: worst, expected, best, "
+            "with unsendable and quota risk."
+        ),
+        description="Sends nothing. Uses the same statement as the real send, so the counts agree.",
+        kind=Kind.PREVIEW,
+        input=CampaignIn,
+        output=CostOut,
+        run=_cost,
+        permission="campaigns.cost_view",
+        scope="sms:read",
+        requires=("campaigns.get", "quotas.get", "gateways.list"),
+        target=CAMPAIGN_TARGET,
+        rest=RestRoute("POST", "/campaigns/{campaign_id}/cost_preview"),
+        group="campaigns",
+    )
+)

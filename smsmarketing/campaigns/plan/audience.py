@@ -1,0 +1,162 @@
+"""Counting an audience: how many are sendable, by country, and why the others are left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from smsmarketing.campaigns.plan.statement import SENDABLE, DecisionStatement, decision_statement
+from smsmarketing.contacts.criteria import CompiledSQL, Criteria, criteria_compile
+from smsmarketing.gateways.models import Gateway, Rate, SenderId
+from smsmarketing.gateways.rules.quiet_hours import Held, window_check
+from smsmarketing.gateways.selectors.limits import caps_for
+from smsmarketing.gateways.selectors.rates import rates_current
+from smsmarketing.gateways.selectors.senders import sender_eligibility
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanRequest:
+    """What a plan is made for. `gateway` and `sender` decide which countries can be reached and what they cost."""
+
+    criteria: Criteria
+    brand_id: int
+    purpose: str
+    gateway: Gateway
+    sender: SenderId | None
+    now: datetime
+    quiet_mode: str = "strict"
+    conditions: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudiencePlan:
+    """Counts over one moment of the database. `matched` is the sum of all decisions, to the unit."""
+
+    matched: int
+    sendable: int
+    excluded: dict[str, int]
+    sendable_by_country: dict[str, int]
+    excluded_by_country: dict[str, dict[str, int]]
+    overlap_removed: int
+    rates: Mapping[str, Rate]
+    statement: DecisionStatement
+    held_now: int | None = None
+    held_until: list[tuple[datetime, int]] = field(default_factory=list)
+    held_without_zone: int = 0
+
+
+def statement_for(
+    request: PlanRequest, rates: Mapping[str, Rate], compiled: CompiledSQL
+) -> DecisionStatement:
+    """The decision statement with today's countries, rates and caps filled in."""
+    served = set(request.gateway.countries)
+    if request.sender is None:
+        eligible = served
+    else:
+        eligible = {
+            country
+            for country, status in sender_eligibility(request.sender).items()
+            if status == "allowed"
+        }
+    return decision_statement(
+        criteria=compiled,
+        brand_id=request.brand_id,
+        purpose=request.purpose,
+        served=served,
+        eligible=eligible,
+        rated=set(rates),
+        caps=caps_for(request.brand_id, request.purpose),
+        now=request.now,
+        conditions=request.conditions,
+    )
+
+
+def audience_plan(request: PlanRequest, *, with_hours: bool = False) -> AudiencePlan:
+    """Count the audience. With `with_hours`, also count who would be held by quiet hours if sent now [R-3.8]."""
+    rates = rates_current(request.gateway, None, request.now)
+    statement = statement_for(request, rates, criteria_compile(request.criteria, now=request.now))
+    excluded: Counter[str] = Counter()
+    sendable: Counter[str] = Counter()
+    excluded_by_country: dict[str, dict[str, int]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT country, decision, count(*) FROM ({statement.sql}) d GROUP BY country, decision",
+            statement.params,
+        )
+        for country, decision, count in cursor.fetchall():
+            if decision == SENDABLE:
+                sendable[country] += count
+            else:
+                excluded[decision] += count
+                excluded_by_country.setdefault(country, {})[decision] = count
+    total = sum(sendable.values())
+    held: dict[str, Any] = _held(request, statement) if with_hours and total else {}
+    return AudiencePlan(
+        matched=total + sum(excluded.values()),
+        sendable=total,
+        excluded=dict(sorted(excluded.items())),
+        sendable_by_country=dict(sorted(sendable.items())),
+        excluded_by_country=excluded_by_country,
+        overlap_removed=_overlap(request.criteria.audience_ids),
+        rates=rates,
+        statement=statement,
+        **held,
+    )
+
+
+def _overlap(audience_ids: tuple[int, ...]) -> int:
+    """Entries removed because the same phone is in more than one of the chosen audiences."""
+    if len(audience_ids) < 2:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) - count(DISTINCT contact_id) FROM contacts_audiencemember WHERE audience_id = ANY(%s)",
+            [list(audience_ids)],
+        )
+        return int(cursor.fetchone()[0])
+
+
+def _held(request: PlanRequest, statement: DecisionStatement) -> dict[str, Any]:
+    """Who could not be texted at this moment, by the time their window opens.
+
+    One look per distinct clock (country, region, known zone, area code), not per contact.
+    """
+    if request.purpose != "marketing":
+        return {"held_now": 0}
+    sql = f"""
+        SELECT min(c.phone), c.country, c.region,
+               CASE WHEN c.time_zone_source <> 'number' THEN c.time_zone ELSE '' END AS zone, count(*)
+        FROM ({statement.sql}) d JOIN contacts_contact c ON c.id = d.contact_id
+        WHERE d.decision = '{SENDABLE}'
+        GROUP BY c.country, c.region, 4, CASE WHEN c.phone LIKE '+1%%' THEN left(c.phone, 5) ELSE left(c.phone, 4) END
+    """
+    waiting: Counter[datetime] = Counter()
+    without_zone = 0
+    with connection.cursor() as cursor:
+        cursor.execute(sql, statement.params)
+        groups = cursor.fetchall()
+    for phone, country, region, zone, count in groups:
+        answer = window_check(
+            request.now,
+            phone=phone,
+            country=country,
+            subdivision=region,
+            explicit_zone=zone,
+            mode=request.quiet_mode,
+        )
+        if isinstance(answer, Held):
+            if answer.until is None:
+                without_zone += count
+            else:
+                waiting[answer.until] += count
+    held = sum(waiting.values()) + without_zone
+    return {
+        "held_now": held,
+        "held_until": sorted(waiting.items()),
+        "held_without_zone": without_zone,
+    }

@@ -1,0 +1,155 @@
+"""Whether a text may be sent: syntax, brand, opt-out path, and how many parts it takes at worst."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from smsmarketing.accounts.models import Brand
+from smsmarketing.campaigns.rules.lints import body_compose, template_lint
+from smsmarketing.campaigns.rules.template import (
+    Template,
+    TemplateInvalid,
+    field_specs,
+    template_parse,
+)
+from smsmarketing.campaigns.rules.worst_case import template_worst_cases
+from smsmarketing.contacts.rules.inbound import opt_out_keywords
+from smsmarketing.gateways.models import SenderId
+from smsmarketing.gateways.rules.encoding import SplitMode, TextCount
+from smsmarketing.operations.errors import InvalidInput, NoOptOutPath
+
+MOST_PARTS = 6
+"""Product limit: GOV.UK Notify's 918 GSM-7 characters (compliance §1.2)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyFit:
+    """A composed text and what it costs in its typical and its dearest case."""
+
+    template: Template
+    final_body: str
+    example: str
+    worst_example: str
+    typical: TextCount
+    worst: TextCount
+    flipping_fields: tuple[str, ...]
+
+    @property
+    def encoding_worst(self) -> str:
+        return self.worst.encoding
+
+    @property
+    def parts_worst(self) -> int:
+        return self.worst.parts
+
+    @property
+    def parts_best(self) -> int:
+        return self.typical.parts
+
+    @property
+    def units_worst(self) -> int:
+        return self.worst.units
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyProblem:
+    """Why a text may not be sent, and what to do about it."""
+
+    code: str
+    message: str
+    position: int | None = None
+
+
+def copy_fit(
+    *,
+    body: str,
+    fields: Sequence[dict[str, Any]],
+    brand: Brand,
+    purpose: str,
+    split_mode: SplitMode,
+) -> CopyFit:
+    """Compose the brand's opt-out line into the text [R-1.10] and count its cases [R-1.8].
+
+    Raises InvalidInput with the position of the first fault when the text is not a valid template.
+    """
+    line = brand.opt_out_line if purpose == "marketing" else ""
+    final_body = body_compose(body, line)
+    try:
+        template = template_parse(final_body, field_specs(fields))
+    except TemplateInvalid as exc:
+        fault = exc.faults[0]
+        name = "fields" if fault.position is None and fault.field else "message"
+        raise InvalidInput(
+            "The text cannot be used. " + fault.message,
+            field_errors={name: fault.message},
+            details={
+                "faults": [
+                    {"code": found.code, "position": found.position, "message": found.message}
+                    for found in exc.faults
+                ]
+            },
+        ) from exc
+    cases = template_worst_cases(template, split_mode=split_mode)
+    worst = cases.worst
+    return CopyFit(
+        template=template,
+        final_body=template.source,
+        example=cases.typical.sample,
+        worst_example=worst.sample,
+        typical=cases.typical.count,
+        worst=worst.count,
+        flipping_fields=cases.flipping_fields,
+    )
+
+
+def copy_problems(
+    fit: CopyFit, *, brand: Brand, purpose: str, sender: SenderId | None
+) -> list[CopyProblem]:
+    """Everything that forbids the text: no brand, no opt-out path, too many parts."""
+    findings = template_lint(
+        fit.template,
+        brand=brand.name_in_texts,
+        purpose=purpose,
+        opt_out_line=brand.opt_out_line,
+        opt_out_keywords=opt_out_keywords(),
+        sender_receives=sender is None or sender.can_receive,
+    )
+    problems = [
+        CopyProblem(code=finding.code, message=finding.message)
+        for finding in findings
+        if finding.severity == "error"
+    ]
+    if fit.parts_worst > MOST_PARTS:
+        problems.append(
+            CopyProblem(
+                code="TOO_MANY_PARTS",
+                message=f"In the worst case the text takes {fit.parts_worst} SMS parts; {MOST_PARTS} are possible. "
+                "Shorten it, or lower the longest length of its fields.",
+            )
+        )
+    return problems
+
+
+def copy_check(
+    *,
+    body: str,
+    fields: Sequence[dict[str, Any]],
+    brand: Brand,
+    purpose: str,
+    sender: SenderId | None,
+    split_mode: SplitMode,
+) -> CopyFit:
+    """`copy_fit`, refusing what may not be sent. Raises InvalidInput or NoOptOutPath [R-2.17], [R-2.18]."""
+    fit = copy_fit(body=body, fields=fields, brand=brand, purpose=purpose, split_mode=split_mode)
+    problems = copy_problems(fit, brand=brand, purpose=purpose, sender=sender)
+    if not problems:
+        return fit
+    first = problems[0]
+    refusal = NoOptOutPath if first.code == "NO_OPT_OUT_PATH" else InvalidInput
+    raise refusal(
+        first.message,
+        field_errors={"message": first.message},
+        details={"problems": [problem.code for problem in problems]},
+    )

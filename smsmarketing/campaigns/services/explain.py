@@ -1,0 +1,198 @@
+"""The ordered checks for one person and one campaign, before and after the send."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from smsmarketing.campaigns.models import Campaign, Decision
+from smsmarketing.campaigns.plan import REASONS, SENDABLE
+from smsmarketing.campaigns.plan.audience import statement_for
+from smsmarketing.campaigns.services.content import campaign_fit, plan_request
+from smsmarketing.contacts.criteria import criteria_compile
+from smsmarketing.contacts.models import Contact, SendState
+from smsmarketing.contacts.rules.phone import phone_mask
+from smsmarketing.gateways.models import Message
+from smsmarketing.gateways.rules.quiet_hours import Held, window_check
+from smsmarketing.gateways.selectors.limits import caps_for
+from smsmarketing.gateways.selectors.rates import rates_current
+from smsmarketing.gateways.selectors.senders import sender_eligibility
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check with its value in words; `passed` None = not reached."""
+
+    check: str
+    passed: bool | None
+    value: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    phone: str
+    verdict: str
+    decision: str
+    message_state: str | None
+    checks: list[Check]
+
+
+def explain(campaign: Campaign, contact: Contact, *, now: datetime) -> Explanation:
+    """Why this contact did, did not, or would get this campaign."""
+    batch_ids = list(campaign.sends.filter(kind="main").values_list("batch_id", flat=True))
+    message = Message.objects.filter(contact_id=contact.pk, batch_id__in=batch_ids).first()
+    stored = Decision.objects.filter(campaign=campaign, contact_id=contact.pk).first()
+    decision = stored.reason if stored else _decision_now(campaign, contact, now)
+    checks = _checks(campaign, contact, now)
+    state = message.state if message else None
+    if message is not None:
+        decision = SENDABLE
+        checks += _message_checks(message)
+    elif stored is not None:
+        words = REASONS.get(stored.reason, stored.reason)
+        checks.append(Check("Decision when the campaign started", False, words, stored.decided_at))
+    return Explanation(
+        phone=phone_mask(contact.phone) if contact.phone else "erased",
+        verdict=_verdict(campaign, decision, message),
+        decision=decision,
+        message_state=state,
+        checks=checks,
+    )
+
+
+def _decision_now(campaign: Campaign, contact: Contact, now: datetime) -> str:
+    """The plan's own statement, narrowed to one contact."""
+    request = plan_request(campaign, campaign_fit(campaign), now=now)
+    rates = rates_current(campaign.gateway, None, now)
+    statement = statement_for(request, rates, criteria_compile(request.criteria, now=request.now))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT decision FROM ({statement.sql}) d WHERE contact_id = %s",  # noqa: S608
+            [*statement.params, contact.pk],
+        )
+        row = cursor.fetchone()
+    return str(row[0]) if row else "not_in_segment"
+
+
+def _checks(campaign: Campaign, contact: Contact, now: datetime) -> list[Check]:
+    state = SendState.objects.filter(contact=contact, brand=campaign.brand).first()
+    reason = _reason(campaign, state)
+    country = contact.country
+    eligible = sender_eligibility(campaign.sender).get(country, "unknown")
+    rate = rates_current(campaign.gateway, None, now).get(country)
+    checks = [
+        Check("Known to the brand", state is not None, campaign.brand.name, now),
+        Check(
+            "Consent and opt-out", not reason, REASONS.get(reason, reason) or "May be texted", now
+        ),
+        Check(
+            "Gateway serves the country",
+            country in campaign.gateway.countries,
+            f"{campaign.gateway.name}, {country}",
+            now,
+        ),
+        Check(
+            "Sender ID allowed there",
+            eligible == "allowed",
+            f"{campaign.sender.value}: {eligible}",
+            now,
+        ),
+        Check(
+            "Price known",
+            rate is not None,
+            f"{rate.price} {rate.currency} a part" if rate else "none",
+            now,
+        ),
+    ]
+    if campaign.purpose == "marketing":
+        checks += _cap_checks(campaign, state, now)
+        checks.append(_hours_check(campaign, contact, now))
+    return checks
+
+
+def _reason(campaign: Campaign, state: SendState | None) -> str:
+    if state is None:
+        return "no_consent"
+    column: Any = (
+        state.marketing_reason if campaign.purpose == "marketing" else state.transactional_reason
+    )
+    return column or ""
+
+
+def _cap_checks(campaign: Campaign, state: SendState | None, now: datetime) -> list[Check]:
+    recent = state.recent if state else []
+    out = []
+    for cap in caps_for(campaign.brand_id, campaign.purpose):
+        count = sum(1 for at in recent if now - at < cap.window)
+        text = f"{count} of {cap.limit} in {cap.window.total_seconds() / 3600:.0f} hours"
+        out.append(Check("Frequency cap", count < cap.limit, text, now))
+    return out
+
+
+def _hours_check(campaign: Campaign, contact: Contact, now: datetime) -> Check:
+    answer = window_check(
+        now,
+        phone=contact.phone or "",
+        country=contact.country,
+        subdivision=contact.region,
+        explicit_zone=contact.time_zone if contact.time_zone_source != "number" else "",
+        mode=campaign.quiet_mode,
+    )
+    if isinstance(answer, Held):
+        until = answer.until.isoformat(timespec="minutes") if answer.until else "a known time zone"
+        return Check("Quiet hours on the recipient's clock", False, f"held until {until}", now)
+    return Check("Quiet hours on the recipient's clock", True, "open now", now)
+
+
+def _message_checks(message: Message) -> list[Check]:
+    steps = [
+        Check("Planned", True, f"{message.parts} parts, {message.encoding}", message.created_at),
+        Check(
+            "Handed to the gateway",
+            message.handed_at is not None,
+            f"attempt {message.attempt}",
+            message.handed_at,
+        ),
+        Check(
+            "Accepted by the gateway",
+            message.accepted_at is not None,
+            message.gateway_message_id or "not yet",
+            message.accepted_at,
+        ),
+    ]
+    words = message.state + (
+        f" ({message.reason or message.error_code})" if message.reason or message.error_code else ""
+    )
+    steps.append(Check("Final state", message.state == "delivered", words, message.final_at))
+    return steps
+
+
+def _verdict(campaign: Campaign, decision: str, message: Message | None) -> str:
+    if message is not None:
+        words = {
+            "delivered": "The person got it.",
+            "queued": "It waits to be sent.",
+            "held": "It is held until the recipient's quiet hours end.",
+            "handing_over": "It is being handed to the gateway.",
+            "accepted": "The gateway took it; no receipt yet. That is not a delivery.",
+            "unknown": "Whether the gateway took it is unknown; it is not sent again by itself.",
+            "stopped": "It was stopped before it was sent.",
+        }
+        return words.get(
+            message.state,
+            f"It was not delivered: {message.reason or message.error_code or message.state}.",
+        )
+    if decision == "not_in_segment":
+        return "The person does not match the segment's criteria."
+    started = campaign.started_at is not None
+    if decision == SENDABLE:
+        return (
+            "The person joined the audience after the campaign had started."
+            if started
+            else "The person would get it if the campaign started now."
+        )
+    return f"The person {'did' if started else 'would'} not get it: {REASONS.get(decision, decision).lower()}."

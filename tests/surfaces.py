@@ -165,7 +165,11 @@ def mcp_post(message: Any, token: str, *, path: str = "/mcp", **headers: str) ->
         path,
         message if isinstance(message, str | bytes) else json.dumps(message),
         content_type="application/json",
-        headers={"Authorization": f"Bearer {token}", "Accept": "application/json, text/event-stream"} | headers,
+        headers={
+            "Authorization": f"Bearer {token}",
+            "Accept": "application/json, text/event-stream",
+        }
+        | headers,
     )
 
 
@@ -244,9 +248,13 @@ def _admin(
     error = response.context["error"]
     outcome = response.context["outcome"]
     if error is not None:
-        return _refused(error.envelope(response.context["request_id"])["error"], response.status_code)
+        return _refused(
+            error.envelope(response.context["request_id"])["error"], response.status_code
+        )
     if outcome is None:
-        raise AssertionError(f"the form could not read its input: {response.context['form'].errors}")
+        raise AssertionError(
+            f"the form could not read its input: {response.context['form'].errors}"
+        )
     return _from_outcome(outcome, response.status_code)
 
 

@@ -140,7 +140,7 @@ def crash(context: Context, data: NoInput) -> CountOutput:
 
 def refuse(context: Context, data: NoInput) -> CountOutput:
     Team.objects.create(name="half done", slug="half-done")
-    raise Conflict("Not now. Call probe.team first.", field_errors={"nowhere": "Cannot be shown."})
+    raise Conflict("Not now. Call probe.get first.", field_errors={"nowhere": "Cannot be shown."})
 
 
 def need_preview(context: Context, data: NoInput) -> CountOutput:
@@ -215,7 +215,7 @@ SHAPES_POST = _write(
     "probe.shapes_write", "/probes/shapes", input=ShapesInput, output=ShapesOutput, run=shapes
 )
 TEAM_GET = _read(
-    "probe.team", "/probes/{team_id}", input=TeamInput, output=TeamOutput, run=get, target=TEAM
+    "probe.get", "/probes/{team_id}", input=TeamInput, output=TeamOutput, run=get, target=TEAM
 )
 RENAME = _write(
     "probe.rename",
@@ -224,7 +224,7 @@ RENAME = _write(
     output=TeamOutput,
     run=rename,
     target=VERSIONED,
-    requires=("probe.team",),
+    requires=("probe.get",),
     idempotent=True,
 )
 CREATE = _write(

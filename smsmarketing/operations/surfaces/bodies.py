@@ -138,6 +138,13 @@ class HeldBody(Output):
     request_id: str = Field(description="Id of this request.")
 
 
+class ApprovalNeeded(Output):
+    """Why the real call would be held."""
+
+    message: str = Field(description="What people would have to decide.")
+    policies: list[str] = Field(description="Keys of the approval policies that match.")
+
+
 class MetaBody(Output):
     """About the call itself."""
 
@@ -146,8 +153,8 @@ class MetaBody(Output):
         description="True when this is the stored answer of an earlier call with the same idempotency key."
     )
     dry_run: bool = Field(description="True when nothing was written.")
-    approval_needed: list[str] = Field(
-        description="After a dry run: the policies by which people would have to agree to the real call."
+    approval_needed: ApprovalNeeded | None = Field(
+        description="After a dry run: people would have to agree to the real call, and why."
     )
 
 
@@ -167,12 +174,14 @@ def meta_body(outcome: Done | Held | None, request_id: str) -> dict[str, Any]:
         request_id=(outcome.request_id if outcome else "") or request_id,
         replayed=bool(outcome and outcome.replayed),
         dry_run=isinstance(outcome, Done) and outcome.dry_run,
-        approval_needed=approval_policies(outcome),
+        approval_needed=approval_needed(outcome),
     ).model_dump(mode="json")
 
 
-def approval_policies(outcome: Done | Held | None) -> list[str]:
-    """Policies that would hold the real call of a dry run."""
-    if isinstance(outcome, Done) and outcome.approval is not None:
-        return list(outcome.approval.policies)
-    return []
+def approval_needed(outcome: Done | Held | None) -> ApprovalNeeded | None:
+    """What would hold the real call of a dry run."""
+    if not isinstance(outcome, Done) or outcome.approval is None:
+        return None
+    return ApprovalNeeded(
+        message=outcome.approval.message, policies=list(outcome.approval.policies)
+    )

@@ -17,7 +17,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from pydantic import BaseModel
 from unfold.widgets import (
-    UnfoldAdminCheckboxSelectMultiple,
+    UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
@@ -206,7 +206,9 @@ def _list_shape(schema: Mapping[str, Any]) -> _Shape:
     if choices:
         by_text = {str(value): value for value in choices}
         return _Shape(
-            UnfoldAdminCheckboxSelectMultiple(choices=[(text, _label(text)) for text in by_text]),
+            UnfoldAdminCheckboxSelectMultipleWidget(
+                choices=[(text, _label(text)) for text in by_text]
+            ),
             lambda values: [by_text.get(value, value) for value in values],
             lambda values: [str(value) for value in values],
         )

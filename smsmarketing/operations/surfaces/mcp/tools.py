@@ -252,5 +252,7 @@ def _error_body(
 
 def _tool_names(text: str, keys: list[str]) -> str:
     for key in dict.fromkeys(keys):
-        text = re.sub(rf"(?<![\w.]){re.escape(key)}(?!\w|\.\w)", registry.mcp_name(key), text)
+        text = re.sub(
+            rf"(?<![\w./-]){re.escape(key)}(?!\w|\.\w|[/-])", registry.mcp_name(key), text
+        )
     return text

@@ -68,7 +68,9 @@ def operation_document(operation: Operation[Any, Any], components: Any) -> dict[
         "responses": _responses(operation, components),
         "x-operation-key": operation.key,
         "x-permission": operation.permission,
-        "x-required-scopes": [] if operation.human_only or not operation.scope else [operation.scope],
+        "x-required-scopes": []
+        if operation.human_only or not operation.scope
+        else [operation.scope],
         "x-approval": operation.approval.value,
     }
     if operation.rest.method != "GET":

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from smsmarketing.operations.errors import AuthInvalid, NotFound
 from smsmarketing.operations.surfaces.adapters import JsonOnly, StrictJSONParser
-from smsmarketing.operations.surfaces.bodies import approval_policies, held_body
+from smsmarketing.operations.surfaces.bodies import held_body
 from smsmarketing.operations.surfaces.calls import (
     bearer_actor,
     operation_call,
@@ -128,8 +128,8 @@ def outcome_response(
         headers["ETag"] = f'"{body[VERSION_FIELD]}"'
     if outcome.dry_run:
         headers["Dry-Run"] = "true"
-        if approval_policies(outcome):
-            headers["Approval-Needed"] = ", ".join(approval_policies(outcome))
+        if outcome.approval is not None:
+            headers["Approval-Needed"] = ", ".join(outcome.approval.policies)
     created = creates(operation) and not outcome.dry_run and body.get("created") is not False
     return Response(body, status=201 if created else 200, headers=headers)
 

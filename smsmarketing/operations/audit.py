@@ -217,7 +217,16 @@ def _marks(expected: Mapping[int, str]) -> tuple[dict[int, str], int, int | None
 
 
 def _entries(last: int) -> Iterator[AuditEntry]:
-    return AuditEntry.objects.filter(seq__lte=last).order_by("seq").iterator(chunk_size=2_000)
+    """All entries up to `last` in slices: no server-side cursor, which a pooling proxy may not
+    allow.
+    """
+    done = -1
+    while True:
+        part = list(AuditEntry.objects.filter(seq__gt=done, seq__lte=last).order_by("seq")[:2_000])
+        yield from part
+        if not part:
+            return
+        done = part[-1].seq
 
 
 def _entry_problem(

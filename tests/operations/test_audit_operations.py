@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from smsmarketing.celery import app
 from smsmarketing.operations import errors
 from smsmarketing.operations.audit import audit_append_system
 from smsmarketing.operations.catalogue import PERMISSION, AuditPage, AuditVerdictOutput
@@ -136,7 +137,9 @@ def test_beat_anchors_verifies_and_cleans_up(officer: Actor, caplog: Any) -> Non
     assert PreviewRecord.objects.count() == 1
 
 
-def test_what_beat_starts_is_registered() -> None:
-    from celery import current_app
-
-    assert set(BEAT) <= set(current_app.tasks)
+def test_beat_starts_what_the_apps_name_and_all_of_it_is_registered() -> None:
+    app.loader.import_default_modules()
+    schedule = app.conf.beat_schedule
+    assert set(BEAT) <= set(schedule)
+    assert {entry["task"] for entry in schedule.values()} <= set(app.tasks)
+    assert schedule["operations.anchor_audit"]["schedule"] == timedelta(hours=1)

@@ -86,6 +86,9 @@ def number_subdivision(e164: str) -> str:
 def _prefix_zones(prefix: str, line_type: str) -> tuple[str, ...]:
     code = prefix[: country_code_length("+" + prefix)]
     placed = _PLACED.get(line_type)
+    if placed is None and code == "1":
+        # Toll-free and personal numbers of 20 countries: anywhere, so nowhere we could name.
+        return ()
     if placed is None or not code or not is_number_type_geographical(placed, int(code)):
         return _canonical(TIMEZONE_DATA.get(code, (_UNKNOWN,)))
     area = AREA_CODES.get(prefix[1:4]) if code == "1" else None

@@ -255,10 +255,11 @@ def text_slices(
             for start, end in zip([0, *ends[:-1]], ends, strict=True)
         ]
     wire = text.encode("utf-16-le", "surrogatepass")
-    if split_mode == "grapheme":
-        ends = _grapheme_ends(text, count.capacity)
-    else:
-        ends = _ucs2_ends(wire, count.capacity)
+    ends = (
+        _grapheme_ends(text, count.capacity)
+        if split_mode == "grapheme"
+        else _ucs2_ends(wire, count.capacity)
+    )
     return [
         wire[2 * start : 2 * end].decode("utf-16-le", "surrogatepass")
         for start, end in zip([0, *ends[:-1]], ends, strict=True)
@@ -349,10 +350,11 @@ def _offender(suspect: str, position: int, replacement: str | None) -> Offender:
 
 def _suspect_replacement(suspect: str) -> str | None:
     """GSM-7 text that stands for one suspect, or None."""
-    if len(suspect) == 1:
-        replacement = character_replacement(suspect)
-    else:
-        replacement = unicodedata.normalize("NFC", suspect)
+    replacement = (
+        character_replacement(suspect)
+        if len(suspect) == 1
+        else unicodedata.normalize("NFC", suspect)
+    )
     return replacement if replacement is not None and text_is_gsm(replacement) else None
 
 

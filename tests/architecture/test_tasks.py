@@ -26,7 +26,7 @@ def test_demo_workers_read_every_queue() -> None:
 def test_compose_workers_read_every_queue() -> None:
     compose = (CHECKOUT / "compose.yaml").read_text(encoding="utf-8")
     read = {
-        name for found in re.findall(r"--queues[ =]([\w,]+)", compose) for name in found.split(",")
+        name for found in re.findall(r'--queues, "([\w,]+)"', compose) for name in found.split(",")
     }
     assert read == set(settings.QUEUES)
 

@@ -65,7 +65,7 @@ class Children:
         name: str = key.data
         data = os.read(key.fd, 65536)
         if not data:
-            self._selector.unregister(key.fileobj)
+            self._close(name)
         *lines, rest = (self._unfinished.pop(name, b"") + data).split(b"\n")
         if data:
             self._unfinished[name] = rest
@@ -73,6 +73,12 @@ class Children:
             lines.append(rest)
         for line in lines:
             self.say(name, line.decode(errors="replace"))
+
+    def _close(self, name: str) -> None:
+        output = self.running[name].stdout
+        if output is not None and not output.closed:
+            self._selector.unregister(output)
+            output.close()
 
     def say(self, name: str, line: str) -> None:
         """Write one prefixed line."""
@@ -102,3 +108,5 @@ class Children:
                     child.kill()
             self.relay(seconds=0.1)
         self.relay(seconds=0.1)
+        for name in self.running:
+            self._close(name)

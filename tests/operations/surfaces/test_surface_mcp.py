@@ -14,7 +14,7 @@ from smsmarketing.operations import registry
 from smsmarketing.operations.surfaces.mcp import server as mcp_server
 from smsmarketing.operations.surfaces.mcp.tools import tool_document
 from smsmarketing.operations.types import Input, Operation
-from tests.operations.surface_catalogue import (
+from tests.operations.surfaces.probes import (
     CREATE,
     OPERATIONS,
     REQUEST_ID,
@@ -22,7 +22,6 @@ from tests.operations.surface_catalogue import (
     NoInput,
     count,
 )
-from tests.operations.surface_fixtures import anna, probes, stranger_team, team, viewer  # noqa: F401
 from tests.surfaces import mcp_post, token_for
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("probes")]
@@ -32,7 +31,7 @@ STRICT_NAME = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
 
 
 @pytest.fixture
-def token(anna: User) -> str:  # noqa: F811
+def token(anna: User) -> str:
     return token_for(anna, ["sms:read", "sms:draft", "sms:send"])
 
 
@@ -203,7 +202,7 @@ def test_a_wrong_version_header_is_400(token: str) -> None:
     )
 
 
-def test_session_ids_are_ignored_and_never_made(token: str, anna: User) -> None:  # noqa: F811
+def test_session_ids_are_ignored_and_never_made(token: str, anna: User) -> None:
     """[R-9.5]: above all a Django session key is no MCP session."""
     client = Client()
     client.force_login(anna, backend="django.contrib.auth.backends.ModelBackend")
@@ -262,7 +261,7 @@ def test_a_bad_token_is_401(token: str) -> None:
     assert response.json()["error"]["data"]["code"] == "AUTH_INVALID"
 
 
-def test_a_browser_session_never_signs_in(anna: User) -> None:  # noqa: F811
+def test_a_browser_session_never_signs_in(anna: User) -> None:
     client = Client()
     client.force_login(anna, backend="django.contrib.auth.backends.ModelBackend")
     response = client.post("/mcp", json.dumps(message("ping")), content_type="application/json")
@@ -397,7 +396,7 @@ def test_an_operation_may_not_have_a_key_field_of_its_own() -> None:
 
 
 # --- tools/call --------------------------------------------------------------------------------------------
-def test_a_call_answers_with_the_envelope(token: str, team: Team) -> None:  # noqa: F811
+def test_a_call_answers_with_the_envelope(token: str, team: Team) -> None:
     found = envelope(token, "probe.get", {"team_id": team.pk})
     assert found["ok"] is True
     assert found["data"]["name"] == {"untrusted": True, "source": "team", "text": "North"}
@@ -466,7 +465,7 @@ def test_an_earlier_step_is_named_as_a_tool(token: str) -> None:
     assert error["details"]["call_first"] == ["sms_marketing_probe_shapes"]
 
 
-def test_versions_over_mcp(token: str, team: Team) -> None:  # noqa: F811
+def test_versions_over_mcp(token: str, team: Team) -> None:
     """[R-8.7]."""
     missing = envelope(token, "probe.rename", {"team_id": team.pk, "name": "x"})["error"]
     assert missing["code"] == "PRECONDITION_REQUIRED"
@@ -481,7 +480,7 @@ def test_versions_over_mcp(token: str, team: Team) -> None:  # noqa: F811
     assert envelope(token, "probe.rename", arguments)["error"]["code"] == "VERSION_CONFLICT"
 
 
-def test_a_missing_scope_and_a_foreign_row(token: str, anna: User, stranger_team: Team) -> None:  # noqa: F811
+def test_a_missing_scope_and_a_foreign_row(token: str, anna: User, stranger_team: Team) -> None:
     """[R-9.16], [R-9.22]."""
     error = envelope(token_for(anna, ["sms:read"]), "probe.create", {"name": "x"})["error"]
     assert error["code"] == "INSUFFICIENT_SCOPE"
@@ -492,7 +491,7 @@ def test_a_missing_scope_and_a_foreign_row(token: str, anna: User, stranger_team
     assert not Team.objects.filter(name="x").exists()
 
 
-def test_a_person_only_operation_says_where_a_person_does_it(token: str, anna: User) -> None:  # noqa: F811
+def test_a_person_only_operation_says_where_a_person_does_it(token: str, anna: User) -> None:
     """[R-8.1]: whatever scopes the token has."""
     for bearer in (token, token_for(anna)):
         error = envelope(bearer, "probe.decide")["error"]

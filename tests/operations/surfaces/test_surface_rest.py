@@ -8,8 +8,7 @@ from django.test import Client
 
 from smsmarketing.accounts.models import Team, User
 from smsmarketing.operations.models import AuditEntry
-from tests.operations.surface_catalogue import REQUEST_ID, SECRET
-from tests.operations.surface_fixtures import anna, probes, stranger_team, team, viewer  # noqa: F401
+from tests.operations.surfaces.probes import REQUEST_ID, SECRET
 from tests.surfaces import token_for
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("probes")]
@@ -42,7 +41,7 @@ class Api:
 
 
 @pytest.fixture
-def api(anna: User) -> Api:  # noqa: F811
+def api(anna: User) -> Api:
     return Api(token_for(anna, ["sms:read", "sms:draft", "sms:send"]))
 
 
@@ -114,7 +113,7 @@ def test_json_in_a_query_object_must_be_json(api: Api) -> None:
     assert set(error["field_errors"]) == {"part"}
 
 
-def test_a_body_that_contradicts_the_path_is_refused(api: Api, team: Team) -> None:  # noqa: F811
+def test_a_body_that_contradicts_the_path_is_refused(api: Api, team: Team) -> None:
     error = refusal(
         api.post(f"/probes/{team.pk}/rename", {"team_id": team.pk + 1, "name": "x"}),
         422,
@@ -176,7 +175,7 @@ def test_other_content_types_are_refused(api: Api) -> None:
 
 # --- outcomes
 # ----------------------------------------------------------------------------------------------
-def test_a_creation_is_201_and_a_change_is_200(api: Api, team: Team) -> None:  # noqa: F811
+def test_a_creation_is_201_and_a_change_is_200(api: Api, team: Team) -> None:
     created = api.post("/probes", {"name": "East"})
     assert created.status_code == 201
     assert Team.objects.get(pk=created.json()["team_id"]).name == "East"
@@ -248,7 +247,7 @@ def test_an_outbound_call_without_a_key_is_428(api: Api) -> None:
 
 # --- versions
 # ----------------------------------------------------------------------------------------------
-def test_etag_and_if_match_carry_the_version_token(api: Api, team: Team) -> None:  # noqa: F811
+def test_etag_and_if_match_carry_the_version_token(api: Api, team: Team) -> None:
     """[R-8.7]: strong ETag; missing is 428, stale is 412."""
     read = api.get(f"/probes/{team.pk}")
     assert read["ETag"] == f'"{read.json()["base_version_token"]}"'
@@ -266,7 +265,7 @@ def test_etag_and_if_match_carry_the_version_token(api: Api, team: Team) -> None
 
 
 @pytest.mark.parametrize("header", ['W/"abc"', "*", "abc", '"a", "b"'])
-def test_if_match_must_be_one_strong_tag(api: Api, team: Team, header: str) -> None:  # noqa: F811
+def test_if_match_must_be_one_strong_tag(api: Api, team: Team, header: str) -> None:
     error = refusal(
         api.post(f"/probes/{team.pk}/rename", {"name": "x"}, **{"If-Match": header}),
         422,
@@ -275,7 +274,7 @@ def test_if_match_must_be_one_strong_tag(api: Api, team: Team, header: str) -> N
     assert set(error["field_errors"]) == {"base_version_token"}
 
 
-def test_if_match_that_differs_from_the_body_is_refused(api: Api, team: Team) -> None:  # noqa: F811
+def test_if_match_that_differs_from_the_body_is_refused(api: Api, team: Team) -> None:
     body = {"name": "x", "base_version_token": "one"}
     refusal(
         api.post(f"/probes/{team.pk}/rename", body, **{"If-Match": '"two"'}), 422, "INVALID_INPUT"
@@ -302,12 +301,12 @@ def test_a_bad_token_is_401(token: str) -> None:
     assert 'error="invalid_token"' in response["WWW-Authenticate"]
 
 
-def test_a_token_in_the_address_is_refused(anna: User) -> None:  # noqa: F811
+def test_a_token_in_the_address_is_refused(anna: User) -> None:
     """[R-9.21]."""
     refusal(Api().get(f"/probes/count?access_token={token_for(anna)}"), 401, "AUTH_INVALID")
 
 
-def test_a_missing_scope_is_403_and_names_all_scopes(anna: User) -> None:  # noqa: F811
+def test_a_missing_scope_is_403_and_names_all_scopes(anna: User) -> None:
     """[R-9.22]."""
     response = Api(token_for(anna, ["sms:read"])).post("/probes", {"name": "x"})
     error = refusal(response, 403, "INSUFFICIENT_SCOPE")
@@ -316,17 +315,17 @@ def test_a_missing_scope_is_403_and_names_all_scopes(anna: User) -> None:  # noq
     assert not Team.objects.filter(name="x").exists()
 
 
-def test_a_missing_permission_is_403(viewer: User) -> None:  # noqa: F811
+def test_a_missing_permission_is_403(viewer: User) -> None:
     refusal(Api(token_for(viewer)).post("/probes", {"name": "x"}), 403, "NOT_PERMITTED")
     assert not Team.objects.filter(name="x").exists()
 
 
-def test_a_row_of_another_team_is_404(api: Api, stranger_team: Team) -> None:  # noqa: F811
+def test_a_row_of_another_team_is_404(api: Api, stranger_team: Team) -> None:
     refusal(api.get(f"/probes/{stranger_team.pk}"), 404, "NOT_FOUND")
     refusal(api.get("/probes/999999"), 404, "NOT_FOUND")
 
 
-def test_a_person_only_operation_refuses_every_token(api: Api, anna: User) -> None:  # noqa: F811
+def test_a_person_only_operation_refuses_every_token(api: Api, anna: User) -> None:
     """[R-8.1]: and tells where a person does it."""
     error = refusal(api.post("/probes/decide"), 403, "NOT_PERMITTED")
     assert error["details"]["open_in_browser"].endswith("/admin/operations/call/probe.decide/")
@@ -337,7 +336,7 @@ def test_a_person_only_operation_refuses_every_token(api: Api, anna: User) -> No
     )
 
 
-def test_a_session_needs_its_form_token(anna: User) -> None:  # noqa: F811
+def test_a_session_needs_its_form_token(anna: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(anna, backend="django.contrib.auth.backends.ModelBackend")
     refusal(
@@ -349,7 +348,7 @@ def test_a_session_needs_its_form_token(anna: User) -> None:  # noqa: F811
     assert not Team.objects.filter(name="x").exists()
 
 
-def test_a_bad_token_does_not_fall_back_to_the_session(anna: User) -> None:  # noqa: F811
+def test_a_bad_token_does_not_fall_back_to_the_session(anna: User) -> None:
     api = Api("nonsense")
     api.client.force_login(anna, backend="django.contrib.auth.backends.ModelBackend")
     refusal(api.get("/probes/count"), 401, "AUTH_INVALID")

@@ -1,4 +1,4 @@
-"""People, tokens and small operations for the surface tests; imported where needed."""
+"""People and small operations for the tests of the surfaces."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -11,7 +11,7 @@ from django.urls import clear_url_caches, include, path
 from smsmarketing.accounts.models import Role, Team, User
 from smsmarketing.operations import registry
 from smsmarketing.operations.surfaces.rest.urls import patterns_build
-from tests.operations.surface_catalogue import OPERATIONS
+from tests.operations.surfaces.probes import OPERATIONS
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def probes(settings: Any) -> Iterator[None]:
     before = dict(registry._operations)
     registry._operations.clear()
     registry.add(*OPERATIONS)
-    settings.OPERATION_GATE = "tests.operations.surface_catalogue.ProbeGate"
+    settings.OPERATION_GATE = "tests.operations.surfaces.probes.ProbeGate"
     settings.OPERATION_RATE_LIMITS = None
     urls = ModuleType("probe_urls")
     urls.urlpatterns = [  # type: ignore[attr-defined]

@@ -14,15 +14,15 @@ from smsmarketing.operations.audit import audit_append_system
 from smsmarketing.operations.models import AuditEntry
 from smsmarketing.operations.surfaces.admin import OperationAdmin, OperationButton
 from smsmarketing.operations.surfaces.forms import form_build, time_read
-from tests.operations.surface_catalogue import SECRET, ShapesInput
-from tests.operations.surface_fixtures import anna, person, probes, stranger_team, team, viewer  # noqa: F401
+from tests.operations.surfaces.conftest import person
+from tests.operations.surfaces.probes import SECRET, ShapesInput
 from tests.surfaces import admin_form_data
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("probes")]
 
 
 @pytest.fixture
-def browser(anna: User) -> Client:  # noqa: F811
+def browser(anna: User) -> Client:
     return signed_in(anna)
 
 
@@ -68,7 +68,7 @@ def test_a_double_click_runs_once(browser: Client) -> None:
     assert browser.get(url("probe.create")).context["idempotency_key"] != data["_idempotency_key"]
 
 
-def test_the_form_needs_its_csrf_token(anna: User) -> None:  # noqa: F811
+def test_the_form_needs_its_csrf_token(anna: User) -> None:
     client = signed_in(anna, enforce_csrf_checks=True)
     assert client.post(url("probe.create"), {"name": "East"}).status_code == 403
     assert not Team.objects.filter(name="East").exists()
@@ -133,7 +133,7 @@ def test_a_held_call_goes_back_with_a_message(browser: Client) -> None:
     assert b"Open the request" in page.content
 
 
-def test_the_version_the_person_saw_travels_with_the_form(browser: Client, team: Team) -> None:  # noqa: F811
+def test_the_version_the_person_saw_travels_with_the_form(browser: Client, team: Team) -> None:
     """[R-8.7]."""
     page = browser.get(url("probe.rename", f"?team_id={team.pk}"))
     token = page.context["form"]["base_version_token"].value()
@@ -158,7 +158,7 @@ def test_a_form_for_a_row_of_others_shows_nothing_of_it(
     assert Team.objects.get(pk=stranger_team.pk).name == "South"
 
 
-def test_without_the_permission_the_form_is_not_shown_and_the_post_is_refused(viewer: User) -> None:  # noqa: F811
+def test_without_the_permission_the_form_is_not_shown_and_the_post_is_refused(viewer: User) -> None:
     client = signed_in(viewer)
     page = client.get(url("probe.create"))
     assert page.status_code == 403
@@ -172,7 +172,7 @@ def test_unknown_operations_are_404(browser: Client) -> None:
     assert browser.get(url("nothing.here")).status_code == 404
 
 
-def test_visitors_are_sent_to_the_login(team: Team) -> None:  # noqa: F811
+def test_visitors_are_sent_to_the_login(team: Team) -> None:
     outsider = User.objects.create(username="otto")
     for client in (Client(), signed_in(outsider)):
         for address in (url("probe.create"), reverse("operation-catalogue")):
@@ -186,7 +186,7 @@ def test_a_person_only_operation_runs_in_the_browser(browser: Client) -> None:
     assert browser.post(url("probe.decide")).status_code == 200
 
 
-def test_the_catalogue_shows_what_a_person_may_do(browser: Client, viewer: User) -> None:  # noqa: F811
+def test_the_catalogue_shows_what_a_person_may_do(browser: Client, viewer: User) -> None:
     page = browser.get(reverse("operation-catalogue"))
     for key in (b"probe.create", b"probe.send", b"probe.admin_only", b"probe.decide"):
         assert key in page.content
@@ -275,9 +275,13 @@ class TeamAdmin(OperationAdmin):
     view_permission = "accounts.team_view"
     operation_buttons = (
         OperationButton(key="probe.rename", label="Rename"),
-        OperationButton(key="probe.send", when=lambda row: row.name == "South", initial=lambda row, actor: {"name": row.name}),
+        OperationButton(
+            key="probe.send",
+            when=lambda row: row.name == "South",
+            initial=lambda row, actor: {"name": row.name},
+        ),
         OperationButton(key="not.there"),
-    )  # fmt: skip
+    )
     list_operations = ("probe.create",)
 
     def visible(self, actor: Any) -> Any:
@@ -305,7 +309,7 @@ def test_buttons_are_links_to_forms_that_fit_the_row_and_the_person(
     assert "name=South" in shown[1]["url"]
 
 
-def test_rows_of_other_teams_are_not_there(anna: User, team: Team, stranger_team: Team) -> None:  # noqa: F811
+def test_rows_of_other_teams_are_not_there(anna: User, team: Team, stranger_team: Team) -> None:
     rows = TeamAdmin(Team, admin.site)
     assert list(rows.get_queryset(request_of(anna))) == [team]
     assert OperationAdmin.visible(rows, rows_actor(anna)).count() == 0
@@ -317,7 +321,7 @@ def rows_actor(user: User) -> Any:
     return admin_actor(request_of(user))
 
 
-def test_no_road_around_operations(anna: User, team: Team) -> None:  # noqa: F811
+def test_no_road_around_operations(anna: User, team: Team) -> None:
     rows = TeamAdmin(Team, admin.site)
     request = request_of(anna)
     assert rows.has_view_permission(request)
@@ -359,11 +363,11 @@ def test_a_class_that_opens_another_road_is_refused_at_import(name: str, value: 
 
 # --- the audit log -----------------------------------------------------------------------------------------
 @pytest.fixture
-def auditor(team: Team) -> User:  # noqa: F811
+def auditor(team: Team) -> User:
     return person("ada", team, "operations.audit_view", "operations.audit_verify")
 
 
-def test_the_audit_log_is_read_only(auditor: User, anna: User) -> None:  # noqa: F811
+def test_the_audit_log_is_read_only(auditor: User, anna: User) -> None:
     audit_append_system(
         operation="probe.system", outcome="done", object_type="", object_id="", facts={}
     )
@@ -381,7 +385,7 @@ def test_the_audit_log_is_read_only(auditor: User, anna: User) -> None:  # noqa:
     assert signed_in(anna).get(changelist).status_code == 403
 
 
-def test_the_sidebar_shows_what_the_person_may_open(auditor: User, anna: User) -> None:  # noqa: F811
+def test_the_sidebar_shows_what_the_person_may_open(auditor: User, anna: User) -> None:
     def titles(user: User) -> set[str]:
         groups = signed_in(user).get(reverse("admin:index")).context["sidebar_navigation"]
         return {item["title"] for group in groups for item in group["items"]}

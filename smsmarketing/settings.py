@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from kombu import Queue
+from kombu.entity import Queue
 
 from smsmarketing import env
 from smsmarketing.logs import logging_configuration
@@ -285,6 +285,12 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_TIMEZONE = "UTC"
+DISPATCH_PROCESSES = env.number(
+    "DISPATCH_PROCESSES",
+    default=4,
+    minimum=1,
+    doc="Processes that may send at once; without Redis each keeps to its share of a gateway's rate.",
+)
 
 # --- Surfaces ----------------------------------------------------------------------------------------------
 OPERATION_GATE = "smsmarketing.approvals.gate.PolicyGate"

@@ -58,7 +58,7 @@ def process_is_ours(pid: int, marker: str) -> bool:
     """Tell whether ``pid`` runs in the folder ``marker``: every server here is started in its data folder."""
     try:
         process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and process.cwd() == marker
+        return bool(process.status() != psutil.STATUS_ZOMBIE and process.cwd() == marker)
     except psutil.Error:
         return False
 

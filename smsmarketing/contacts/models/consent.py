@@ -1,0 +1,130 @@
+"""What people agreed to (append-only ledger) and what they refused (never deleted)."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from smsmarketing.accounts.models import Brand
+from smsmarketing.contacts.models.contacts import Contact
+
+
+class ConsentEvent(models.Model):
+    """Append-only ledger of what a person was told and agreed to (compliance.md §4.2).
+
+    Bound to the number by `phone_hash`: an event of another number proves nothing [R-4.3].
+    UPDATE, DELETE and TRUNCATE are refused by triggers (erasure may empty ip and user_agent).
+    """
+
+    contact = models.ForeignKey(
+        Contact,
+        on_delete=models.PROTECT,
+        db_constraint=False,
+        db_index=False,
+        related_name="consent_events",
+    )
+    phone_hash = models.BinaryField(max_length=32)
+    brand = models.ForeignKey(
+        Brand, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="+"
+    )
+    direction = models.CharField(max_length=8, help_text="granted, revoked, expired or denied.")
+    purpose = models.CharField(max_length=16, help_text="marketing, notification, otp or night.")
+    basis = models.CharField(max_length=20)
+    method = models.CharField(max_length=20)
+    source_url = models.CharField(max_length=500, blank=True)
+    form_version = models.CharField(max_length=80, blank=True)
+    disclosure_text = models.TextField(blank=True, help_text="The exact text the person saw.")
+    disclosure_hash = models.CharField(max_length=64, blank=True)
+    language = models.CharField(max_length=12, blank=True)
+    checkbox_default = models.BooleanField(default=False)
+    captured_at = models.DateTimeField()
+    captured_by = models.CharField(max_length=80, blank=True)
+    ip = models.CharField(max_length=45, blank=True)
+    user_agent = models.CharField(max_length=300, blank=True)
+    evidence_file = models.CharField(max_length=300, blank=True)
+    evidence_sha256 = models.CharField(max_length=64, blank=True)
+    country = models.CharField(max_length=2, blank=True)
+    expires_at = models.DateTimeField(null=True)
+    import_job_id = models.BigIntegerField(null=True)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["contact", "brand", "purpose", "-captured_at", "-id"],
+                name="consent_newest",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.direction} {self.purpose} by contact {self.contact_id}"
+
+
+class Suppression(models.Model):
+    """A "no". Never deleted; lifting sets `lifted_at` once and writes a SuppressionLift [R-2.16]."""
+
+    phone_hash = models.BinaryField(max_length=32)
+    hash_key = models.CharField(
+        max_length=32, blank=True, help_text="Id of the key in PHONE_HASH_KEYS [R-4.10]."
+    )
+    phone = models.CharField(max_length=16, null=True, help_text="E.164 until erasure.")
+    contact = models.ForeignKey(
+        Contact, on_delete=models.SET_NULL, null=True, related_name="suppressions"
+    )
+    scope = models.CharField(
+        max_length=8, help_text="global, brand, sender or purpose [compliance §2.4]."
+    )
+    brand = models.ForeignKey(
+        Brand, on_delete=models.PROTECT, null=True, db_index=False, related_name="+"
+    )
+    sender = models.CharField(max_length=16, blank=True)
+    purposes = ArrayField(
+        models.CharField(max_length=16),
+        default=list,
+        help_text="Which purposes are blocked; empty means all of them.",
+    )
+    reason = models.CharField(
+        max_length=24,
+        help_text=(
+            "opt_out, complaint, invalid, landline, blocked, reassigned, legal, registry, "
+            "carrier_block, unreachable or manual."
+        ),
+    )
+    source = models.CharField(
+        max_length=32, help_text="inbound, import, admin, api, gateway, web, form."
+    )
+    language = models.CharField(max_length=12, blank=True)
+    evidence = models.JSONField(default=dict, help_text="Proof per [R-2.20].")
+    sync_state = models.CharField(max_length=16, default="local_only")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
+    lifted_at = models.DateTimeField(null=True)
+    import_job_id = models.BigIntegerField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["phone_hash"],
+                name="suppression_live",
+                condition=models.Q(lifted_at=None),
+            ),
+            models.Index(fields=["-created_at", "-id"], name="suppression_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reason} ({self.scope}) {self.pk}"
+
+
+class SuppressionLift(models.Model):
+    """Who ended a suppression, why, and on which evidence."""
+
+    suppression = models.OneToOneField(Suppression, on_delete=models.PROTECT, related_name="lift")
+    actor = models.CharField(max_length=64)
+    reason = models.CharField(max_length=300)
+    consent_event = models.ForeignKey(
+        ConsentEvent, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"lift of suppression {self.suppression_id}"

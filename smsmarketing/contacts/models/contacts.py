@@ -1,0 +1,129 @@
+"""The person behind a number, what may be sent to them, and what happened to them."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+
+from smsmarketing.accounts.models import Brand
+
+
+class Contact(models.Model):
+    """One phone number and what is known of the person behind it. Unique by E.164."""
+
+    phone = models.CharField(max_length=16, null=True, help_text="E.164; empty after erasure.")
+    phone_hash = models.BinaryField(
+        max_length=32, help_text="HMAC-SHA-256 of the E.164 number [R-4.9]."
+    )
+    hash_key = models.CharField(
+        max_length=32, blank=True, help_text="Id of the key in PHONE_HASH_KEYS [R-4.10]."
+    )
+    country = models.CharField(max_length=2, help_text="ISO 3166-1 alpha-2, from the number.")
+    line_type = models.CharField(max_length=24, default="unknown")
+    first_name = models.CharField(max_length=80, blank=True)
+    last_name = models.CharField(max_length=80, blank=True)
+    language = models.CharField(max_length=12, blank=True, help_text="BCP 47, e.g. en, zh-TW.")
+    region = models.CharField(
+        max_length=12, blank=True, help_text="ISO 3166-2 subdivision without the country, e.g. FL."
+    )
+    time_zone = models.CharField(
+        max_length=64, blank=True, help_text="IANA name when known better than from the number."
+    )
+    time_zone_source = models.CharField(
+        max_length=12, default="number", help_text="number, person, address or import."
+    )
+    customer_key = models.CharField(
+        max_length=80, blank=True, help_text="Customer id in the CRM or shop."
+    )
+    crm_keys = models.JSONField(default=dict, help_text="Ids in other systems, by system name.")
+    tags = ArrayField(models.CharField(max_length=60), default=list)
+    custom = models.JSONField(default=dict)
+    source = models.CharField(max_length=80, blank=True)
+    version = models.IntegerField(default=1)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    trashed_at = models.DateTimeField(null=True)
+    erased_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            # Not unique=True on the column: Django would add a second index for LIKE, which
+            # nothing uses (no prefix search [R-4.13]) and which every import would fill.
+            models.UniqueConstraint(fields=["phone"], name="contact_phone_once"),
+            models.UniqueConstraint(fields=["phone_hash"], name="contact_hash_once"),
+        ]
+        indexes = [
+            GinIndex(fields=["tags"], name="contact_tags"),
+            models.Index(
+                fields=["customer_key"],
+                name="contact_customer_key",
+                condition=~models.Q(customer_key=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"contact {self.pk}"
+
+
+class SendState(models.Model):
+    """What may be sent to a contact for a brand: one narrow row, kept with the fact it follows.
+
+    The planner reads it (perf.md §2). A reason is empty (NULL) when nothing forbids a send;
+    otherwise the first of opted_out, no_consent, consent_incomplete, landline, invalid. `recent`
+    holds the times of the last sends, newest first. No foreign keys in the database: the row is
+    written a million times by an import, and contacts and brands are never deleted.
+    """
+
+    pk = models.CompositePrimaryKey("brand_id", "contact_id")
+    contact = models.ForeignKey(
+        Contact,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="send_states",
+    )
+    brand = models.ForeignKey(
+        Brand, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    country = models.CharField(max_length=2)
+    marketing_reason = models.CharField(max_length=24, null=True)
+    transactional_reason = models.CharField(max_length=24, null=True)
+    consent_expires_at = models.DateTimeField(
+        null=True, help_text="When the marketing consent lapses [R-4.7]."
+    )
+    recent = ArrayField(
+        models.DateTimeField(),
+        default=list,
+        help_text="Last marketing sends, newest first, at most 16 [R-7.16].",
+    )
+
+    def __str__(self) -> str:
+        return f"send state of contact {self.contact_id} for brand {self.brand_id}"
+
+
+class ContactEvent(models.Model):
+    """Something that happened to a customer: order, payment, shipment, appointment, pickup."""
+
+    contact = models.ForeignKey(
+        Contact, on_delete=models.CASCADE, db_index=False, related_name="events"
+    )
+    kind = models.CharField(max_length=40)
+    external_id = models.CharField(
+        max_length=120, help_text="Id in the source system; deduplicates."
+    )
+    occurred_at = models.DateTimeField()
+    properties = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "external_id"], name="contact_event_once")
+        ]
+        indexes = [
+            models.Index(
+                fields=["contact", "kind", "-occurred_at"], name="contact_event_by_contact"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.external_id}"

@@ -1,0 +1,60 @@
+"""What a "no" covers: scopes, reasons and purposes (compliance §2.4, §2.5). Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SCOPES: Final = ("global", "brand", "sender", "purpose")
+PURPOSES: Final = ("marketing", "notification", "transactional", "otp")
+REASONS: Final = (
+    "opt_out",
+    "complaint",
+    "blocked",
+    "legal",
+    "invalid",
+    "landline",
+    "reassigned",
+    "registry",
+    "carrier_block",
+    "unreachable",
+    "manual",
+)
+SOURCES: Final = ("inbound", "import", "admin", "api", "gateway", "web", "form")
+# These stand against every purpose, one-time codes included [R-2.15], whatever purposes are listed.
+HARD_REASONS: Final = (
+    "complaint",
+    "blocked",
+    "legal",
+    "invalid",
+    "landline",
+    "reassigned",
+    "carrier_block",
+)
+# What START may restore: only what a STOP removed [R-2.12].
+LIFTABLE_REASONS: Final = ("opt_out",)
+# The word a send state and a plan show for a reason, gravest first.
+STATE_REASONS: Final = {
+    "opt_out": "opted_out",
+    "complaint": "complaint",
+    "legal": "legal",
+    "registry": "legal",
+    "blocked": "blocked",
+    "manual": "blocked",
+    "carrier_block": "blocked",
+    "reassigned": "reassigned",
+    "invalid": "invalid",
+    "landline": "landline",
+    "unreachable": "unreachable",
+}
+
+
+def purposes_default(reason: str, *, plus_one: bool) -> tuple[str, ...]:
+    """What a reason blocks when nobody says more; empty means everything.
+
+    STOP ends marketing and notifications, and for +1 also transactional texts [R-2.14].
+    """
+    if reason == "opt_out":
+        return ("marketing", "notification", *(("transactional",) if plus_one else ()))
+    if reason in ("registry", "unreachable"):
+        return ("marketing",)
+    return ()

@@ -1,0 +1,37 @@
+"""Reading contacts, audiences, suppressions and imports, within what the actor may see."""
+
+from collections.abc import Callable
+from typing import Any
+
+from smsmarketing.contacts.models import Contact
+from smsmarketing.contacts.selectors.contacts import (
+    audiences_visible,
+    contacts_visible,
+    imports_visible,
+    segments_visible,
+)
+from smsmarketing.contacts.selectors.suppressions import (
+    suppressed_now,
+    suppressed_phones,
+    suppressions_live,
+    suppressions_visible,
+)
+from smsmarketing.operations.types import Actor
+
+history_provider: Callable[[Actor, Contact], list[dict[str, Any]]] | None = None
+"""Set by gateways at ready(): the newest sends to a contact, newest first. gateways lies above this
+app, so it is not imported here. Each item has `at` (ISO 8601), `brand`, `purpose`, `state`,
+`reason`, `parts`, `cost` and `currency`.
+"""
+
+__all__ = [
+    "audiences_visible",
+    "contacts_visible",
+    "history_provider",
+    "imports_visible",
+    "segments_visible",
+    "suppressed_now",
+    "suppressed_phones",
+    "suppressions_live",
+    "suppressions_visible",
+]

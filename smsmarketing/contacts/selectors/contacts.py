@@ -1,0 +1,38 @@
+"""Which contacts, audiences and segments a person may see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from smsmarketing.accounts.selectors import brands_visible
+from smsmarketing.contacts.models import Audience, Contact, ImportJob, Segment, SendState
+from smsmarketing.operations.types import Actor
+
+
+def contacts_visible(actor: Actor) -> QuerySet[Contact]:
+    """Contacts with a send state for a brand of the actor's teams."""
+    states = SendState.objects.filter(
+        brand__in=brands_visible(actor), contact_id=OuterRef("pk")
+    ).values("contact_id")
+    return Contact.objects.filter(Exists(states), erased_at=None)
+
+
+def audiences_visible(actor: Actor) -> QuerySet[Audience]:
+    """Audiences of the actor's teams."""
+    return _of_teams(Audience.objects.all(), actor)
+
+
+def segments_visible(actor: Actor) -> QuerySet[Segment]:
+    """Segments of the actor's teams."""
+    return _of_teams(Segment.objects.all(), actor)
+
+
+def imports_visible(actor: Actor) -> QuerySet[ImportJob]:
+    """Imports of the actor's teams."""
+    return _of_teams(ImportJob.objects.all(), actor)
+
+
+def _of_teams(rows: QuerySet[Any], actor: Actor) -> QuerySet[Any]:
+    return rows if actor.sees_all_teams else rows.filter(team_id__in=actor.team_ids)

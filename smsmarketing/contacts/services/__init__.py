@@ -1,0 +1,31 @@
+"""Everything that changes contacts, consent, suppressions, audiences and imports."""
+
+from smsmarketing.contacts.phones import phone_hash
+from smsmarketing.contacts.selectors import suppressed_now, suppressed_phones
+from smsmarketing.contacts.services.audiences import (
+    audience_add,
+    audience_remove,
+    audience_save,
+    segment_create,
+)
+from smsmarketing.contacts.services.consent import consent_record
+from smsmarketing.contacts.services.contacts import Upserted, contact_upsert
+from smsmarketing.contacts.services.states import send_state_refresh, send_states_expire
+from smsmarketing.contacts.services.suppressions import suppression_add, suppression_lift_scope
+
+__all__ = [
+    "Upserted",
+    "audience_add",
+    "audience_remove",
+    "audience_save",
+    "consent_record",
+    "contact_upsert",
+    "phone_hash",
+    "segment_create",
+    "send_state_refresh",
+    "send_states_expire",
+    "suppressed_now",
+    "suppressed_phones",
+    "suppression_add",
+    "suppression_lift_scope",
+]

@@ -1,0 +1,109 @@
+"""Lists of contacts, and saved segments."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from smsmarketing.accounts.models import Brand, User
+from smsmarketing.contacts.models import Audience, AudienceMember, Segment
+from smsmarketing.operations.errors import Conflict
+
+
+def audience_save(
+    *,
+    team_id: int,
+    brand: Brand,
+    name: str,
+    description: str = "",
+    source: str = "",
+    sync_source: str = "",
+    audience: Audience | None = None,
+    now: datetime | None = None,
+) -> Audience:
+    """Create a list, or change the name and texts of a locked one. Raises Conflict for a name
+    that the team already uses.
+    """
+    try:
+        with transaction.atomic():
+            if audience is None:
+                return Audience.objects.create(
+                    team_id=team_id,
+                    brand=brand,
+                    name=name,
+                    description=description,
+                    source=source,
+                    sync_source=sync_source,
+                    created_at=now or timezone.now(),
+                )
+            audience.name = name
+            audience.description = description
+            audience.source = source
+            audience.sync_source = sync_source
+            audience.version += 1
+            audience.save()
+            return audience
+    except IntegrityError:
+        raise Conflict(
+            "The team already has an audience of this name. Choose another name.",
+            field_errors={"name": "Choose a name that is not taken."},
+        ) from None
+
+
+def audience_add(
+    audience: Audience, contact_ids: Collection[int], *, now: datetime | None = None
+) -> int:
+    """Put contacts on the list; returns how many were not on it yet."""
+    before = AudienceMember.objects.filter(audience=audience, contact_id__in=contact_ids).count()
+    AudienceMember.objects.bulk_create(
+        [
+            AudienceMember(audience=audience, contact_id=contact_id, added_at=now or timezone.now())
+            for contact_id in sorted(set(contact_ids))
+        ],
+        ignore_conflicts=True,
+    )
+    after = AudienceMember.objects.filter(audience=audience, contact_id__in=contact_ids).count()
+    return after - before
+
+
+def audience_remove(audience: Audience, contact_ids: Collection[int]) -> int:
+    """Take contacts off the list; returns how many were on it."""
+    removed, _ = AudienceMember.objects.filter(
+        audience=audience, contact_id__in=contact_ids
+    ).delete()
+    return removed
+
+
+def segment_create(
+    *,
+    team_id: int,
+    brand_id: int,
+    name: str,
+    criteria: Mapping[str, Any],
+    preview: Mapping[str, Any],
+    created_by: User,
+    now: datetime | None = None,
+) -> Segment:
+    """Keep previewed criteria under a name. Raises Conflict for a name that the team uses."""
+    now = now or timezone.now()
+    try:
+        with transaction.atomic():
+            return Segment.objects.create(
+                team_id=team_id,
+                brand_id=brand_id,
+                name=name,
+                criteria=dict(criteria),
+                preview=dict(preview),
+                previewed_at=now,
+                created_by=created_by,
+                created_at=now,
+            )
+    except IntegrityError:
+        raise Conflict(
+            "The team already has a segment of this name. Choose another name.",
+            field_errors={"name": "Choose a name that is not taken."},
+        ) from None

@@ -1,0 +1,154 @@
+"""Creating and changing one contact. Many at once come through an import."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from smsmarketing.contacts.models import Contact
+from smsmarketing.contacts.phones import hash_key_id, phone_hash
+from smsmarketing.contacts.rules.phone import Phone
+from smsmarketing.contacts.services.consent import consents_void
+from smsmarketing.contacts.services.states import send_state_refresh, send_states_settle
+from smsmarketing.operations.errors import Conflict, InvalidInput
+
+_TEXTS = (
+    "first_name",
+    "last_name",
+    "language",
+    "region",
+    "time_zone",
+    "customer_key",
+)
+_OBJECTS = ("custom", "crm_keys")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upserted:
+    """The contact as it is now, whether it is new, and the fields that changed."""
+
+    contact: Contact
+    created: bool
+    changed: tuple[str, ...]
+
+
+def contact_upsert(
+    phone: Phone | None = None,
+    *,
+    contact: Contact | None = None,
+    changes: Mapping[str, Any],
+    brand_id: int,
+    source: str,
+    now: datetime | None = None,
+) -> Upserted:
+    """Create a contact, or change only the named fields of an existing one.
+
+    Give `contact` to change that row; a `phone` that differs from its own changes the number,
+    which voids every consent given for the old one [R-4.3]. Without `contact` the number decides.
+    `changes` may name first_name, last_name, language, region, time_zone, customer_key, tags (the
+    whole set), add_tags, custom and crm_keys (merged; None removes a key). The contact gets a send
+    state for the brand; never a consent. The version grows when anything changed. Raises Conflict
+    when the new number belongs to another contact.
+    """
+    now = now or timezone.now()
+    created = False
+    if contact is not None:
+        row = Contact.objects.select_for_update().get(pk=contact.pk)
+        changed = _number_change(row, phone, now=now) if phone else ()
+    else:
+        if phone is None:
+            raise InvalidInput(
+                "A new contact needs a phone number.",
+                field_errors={"phone": "Give an E.164 number, such as +447700900123."},
+            )
+        row, created = _row_for(phone, source=source, now=now)
+        changed = ()
+    changed += _fields_apply(row, changes)
+    if changed and not created:
+        row.version += 1
+    if changed:
+        row.updated_at = now
+        row.save()
+    send_state_refresh([row.pk], [brand_id], now=now)
+    if changed and not created:
+        send_state_refresh([row.pk], now=now)
+    if created or "phone" in changed:
+        transaction.on_commit(lambda: _settle(bytes(row.phone_hash)))
+    return Upserted(contact=row, created=created, changed=changed)
+
+
+def _settle(hashed: bytes) -> None:
+    with transaction.atomic():
+        send_states_settle([hashed])
+
+
+def _row_for(phone: Phone, *, source: str, now: datetime) -> tuple[Contact, bool]:
+    """The locked row of the number, made when there is none (two callers at once: one makes it)."""
+    rows = Contact.objects.select_for_update()
+    row = rows.filter(phone=phone.e164).first()
+    if row is not None:
+        return row, False
+    try:
+        with transaction.atomic():
+            row = Contact.objects.create(
+                phone=phone.e164,
+                phone_hash=phone_hash(phone.e164),
+                hash_key=hash_key_id(),
+                country=phone.country,
+                line_type=phone.line_type,
+                source=source,
+                created_at=now,
+                updated_at=now,
+            )
+    except IntegrityError:
+        return rows.get(phone=phone.e164), False
+    return row, True
+
+
+def _number_change(row: Contact, phone: Phone, *, now: datetime) -> tuple[str, ...]:
+    if phone.e164 == row.phone:
+        return ()
+    if Contact.objects.filter(phone=phone.e164).exclude(pk=row.pk).exists():
+        raise Conflict(
+            "Another contact has this number. Open that contact, or give a different number.",
+            field_errors={"phone": "The number belongs to another contact."},
+        )
+    consents_void(row, now=now)
+    row.phone = phone.e164
+    row.phone_hash = phone_hash(phone.e164)
+    row.hash_key = hash_key_id()
+    row.country = phone.country
+    row.line_type = phone.line_type
+    return ("phone",)
+
+
+def _fields_apply(row: Contact, changes: Mapping[str, Any]) -> tuple[str, ...]:
+    """Set what differs and name it."""
+    changed: list[str] = []
+    unknown = sorted(set(changes) - {*_TEXTS, *_OBJECTS, "tags", "add_tags"})
+    if unknown:
+        raise TypeError(f"contact_upsert cannot change {', '.join(unknown)}")
+    for field in _TEXTS:
+        if field in changes and getattr(row, field) != changes[field]:
+            setattr(row, field, changes[field])
+            changed.append(field)
+    if "time_zone" in changed:
+        row.time_zone_source = "person" if row.time_zone else "number"
+    for field in _OBJECTS:
+        if field in changes:
+            merged = {**getattr(row, field), **changes[field]}
+            merged = {key: value for key, value in merged.items() if value is not None}
+            if merged != getattr(row, field):
+                setattr(row, field, merged)
+                changed.append(field)
+    tags = list(changes["tags"]) if "tags" in changes else list(row.tags)
+    tags = list(dict.fromkeys([*tags, *changes.get("add_tags", ())]))
+    if sorted(tags) != sorted(row.tags):
+        row.tags = tags
+        changed.append("tags")
+    return tuple(changed)

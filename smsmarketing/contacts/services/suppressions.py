@@ -1,0 +1,237 @@
+"""Recording a "no" at once, and the one way in which a person takes it back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from smsmarketing.accounts.models import Brand
+from smsmarketing.contacts.models import ConsentEvent, Contact, Suppression, SuppressionLift
+from smsmarketing.contacts.phones import hash_key_id, phone_hash, phone_hashes
+from smsmarketing.contacts.rules.suppressions import (
+    LIFTABLE_REASONS,
+    PURPOSES,
+    REASONS,
+    SCOPES,
+    purposes_default,
+)
+from smsmarketing.contacts.selectors.suppressions import suppressions_live
+from smsmarketing.contacts.services.states import send_state_refresh, send_states_settle
+from smsmarketing.operations.errors import InvalidInput
+
+
+def suppression_add(
+    *,
+    phone: str,
+    scope: str,
+    reason: str,
+    source: str,
+    evidence: Mapping[str, Any],
+    brand: Brand | None = None,
+    sender: str = "",
+    purposes: Collection[str] = (),
+    language: str = "",
+    expires_at: datetime | None = None,
+    at: datetime | None = None,
+) -> Suppression:
+    """Record that a number (E.164, known or not) must not be texted; it holds from this commit on.
+
+    Without `purposes` the reason's own apply [R-2.14]. A row that already covers all of this is
+    returned instead of a second one; a wider one is added beside the narrower. In the caller's
+    transaction: the send states follow and the contact's version grows, so that a stale upsert
+    cannot overwrite the opt-out [R-8.7]. Raises InvalidInput for a scope that lacks its brand or
+    sender, or an unknown reason or purpose.
+    """
+    _checked(scope=scope, reason=reason, purposes=purposes, brand=brand, sender=sender)
+    now = at or timezone.now()
+    wanted = tuple(purposes) or purposes_default(reason, plus_one=phone.startswith("+1"))
+    _number_lock(phone)
+    contact = Contact.objects.select_for_update().filter(phone=phone).first()
+    hashed = bytes(contact.phone_hash) if contact else phone_hash(phone)
+    found = _covering(
+        hashed, scope, reason, wanted, brand=brand, sender=sender, expires_at=expires_at, now=now
+    )
+    if found is not None:
+        return found
+    suppression = Suppression.objects.create(
+        phone_hash=hashed,
+        hash_key=contact.hash_key if contact else hash_key_id(),
+        phone=phone,
+        contact=contact,
+        scope=scope,
+        brand=brand,
+        sender=sender,
+        purposes=list(wanted),
+        reason=reason,
+        source=source,
+        language=language,
+        evidence=dict(evidence),
+        created_at=now,
+        expires_at=expires_at,
+    )
+    _contact_follow(contact, hashed, now)
+    return suppression
+
+
+def _checked(
+    *, scope: str, reason: str, purposes: Collection[str], brand: Brand | None, sender: str
+) -> None:
+    faults: dict[str, str] = {}
+    if scope not in SCOPES:
+        faults["scope"] = f"Give one of: {', '.join(SCOPES)}."
+    if reason not in REASONS:
+        faults["reason"] = f"Give one of: {', '.join(REASONS)}."
+    if unknown := sorted(set(purposes) - set(PURPOSES)):
+        faults["purposes"] = f"Unknown: {', '.join(unknown)}. Known are: {', '.join(PURPOSES)}."
+    if scope == "brand" and brand is None:
+        faults["brand"] = "A suppression of scope brand needs the brand."
+    if scope == "sender" and not sender:
+        faults["sender"] = "A suppression of scope sender needs the sender."
+    if scope == "global" and brand is not None:
+        faults["brand"] = "A global suppression holds for every brand; leave the brand out."
+    if faults:
+        raise InvalidInput("The suppression is not complete. Mend the fields.", field_errors=faults)
+
+
+def _number_lock(phone: str) -> None:
+    """Two calls for one number come one after the other, also when no contact row can be locked."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 4711))", [phone])
+
+
+def _covering(
+    hashed: bytes,
+    scope: str,
+    reason: str,
+    purposes: Collection[str],
+    *,
+    brand: Brand | None,
+    sender: str,
+    expires_at: datetime | None,
+    now: datetime,
+) -> Suppression | None:
+    rows = Suppression.objects.filter(
+        suppressions_live(now),
+        phone_hash=hashed,
+        scope=scope,
+        reason=reason,
+        brand=brand,
+        sender=sender,
+    ).order_by("id")
+    for row in rows:
+        wide = not row.purposes or (bool(purposes) and set(purposes) <= set(row.purposes))
+        lasting = row.expires_at is None or (
+            expires_at is not None and expires_at <= row.expires_at
+        )
+        if wide and lasting:
+            return row
+    return None
+
+
+def _contact_follow(contact: Contact | None, hashed: bytes, now: datetime) -> None:
+    if contact is None:
+        transaction.on_commit(lambda: _settle(hashed))
+        return
+    Contact.objects.filter(pk=contact.pk).update(version=F("version") + 1, updated_at=now)
+    send_state_refresh([contact.pk], now=now)
+
+
+def _settle(hashed: bytes) -> None:
+    with transaction.atomic():
+        send_states_settle([hashed])
+
+
+def suppression_lift_scope(
+    *,
+    phone: str,
+    brand: Brand,
+    actor: str,
+    reason: str,
+    evidence: Mapping[str, Any],
+    sender: str = "",
+    language: str = "",
+    at: datetime | None = None,
+) -> list[SuppressionLift]:
+    """START: end what an earlier STOP to this brand (or to this sender) began, and nothing else.
+
+    Complaints, invalid, reassigned, blocked and legal numbers stay as they are, and so do global
+    rows [R-2.12]. Each lift is a row of its own; the suppression stays, with the time of its lift
+    [R-2.16]. `evidence` is the inbound message: `text`, `inbound_id` and what else is known. The
+    fresh consent event carries the disclosure of the newest earlier consent; without one the
+    contact stays consent_incomplete, for the person was told nothing. Empty when there was nothing
+    to lift.
+    """
+    now = at or timezone.now()
+    _number_lock(phone)
+    contact = Contact.objects.select_for_update().filter(phone=phone).first()
+    hashes = phone_hashes(phone) + ([bytes(contact.phone_hash)] if contact else [])
+    rows = [
+        row
+        for row in Suppression.objects.select_for_update()
+        .filter(
+            phone_hash__in=hashes,
+            lifted_at=None,
+            reason__in=LIFTABLE_REASONS,
+            scope__in=("brand", "sender", "purpose"),
+            brand=brand,
+        )
+        .order_by("id")
+        if row.scope != "sender" or row.sender.lower() == sender.lower()
+    ]
+    if not rows:
+        return []
+    event = _restart_event(contact, brand, evidence, language, now) if contact else None
+    lifts = []
+    for row in rows:
+        row.lifted_at = now
+        row.save(update_fields=["lifted_at"])
+        lifts.append(
+            SuppressionLift.objects.create(
+                suppression=row, actor=actor, reason=reason, consent_event=event, created_at=now
+            )
+        )
+    if contact is not None:
+        Contact.objects.filter(pk=contact.pk).update(version=F("version") + 1, updated_at=now)
+        send_state_refresh([contact.pk], now=now)
+    return lifts
+
+
+def _restart_event(
+    contact: Contact, brand: Brand, evidence: Mapping[str, Any], language: str, now: datetime
+) -> ConsentEvent:
+    """The consent that a START is: the message is the evidence, the disclosure the earlier one."""
+    before = (
+        ConsentEvent.objects.filter(
+            contact=contact,
+            brand=brand,
+            purpose="marketing",
+            direction="granted",
+            phone_hash=contact.phone_hash,
+        )
+        .order_by("-captured_at", "-id")
+        .first()
+    )
+    return ConsentEvent.objects.create(
+        contact=contact,
+        phone_hash=contact.phone_hash,
+        brand=brand,
+        direction="granted",
+        purpose="marketing",
+        basis="express",
+        method="keyword_reply",
+        source_url=before.source_url if before else "",
+        form_version=before.form_version if before else "",
+        disclosure_text=before.disclosure_text if before else "",
+        disclosure_hash=before.disclosure_hash if before else "",
+        language=language or (before.language if before else ""),
+        captured_at=now,
+        captured_by="inbound",
+        evidence_file=f"inbound:{evidence.get('inbound_id', '')}",
+        country=contact.country,
+        recorded_at=now,
+    )

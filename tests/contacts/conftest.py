@@ -1,0 +1,112 @@
+"""What the tests of contacts share: a team with a brand, its people, and ways to make contacts."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from smsmarketing.accounts.models import Brand, Team, User
+from smsmarketing.accounts.rules.permissions import PERMISSIONS
+from smsmarketing.contacts.models import Contact, SendState
+from smsmarketing.contacts.rules.consent import ConsentEvidence
+from smsmarketing.contacts.rules.phone import phone_parse
+from smsmarketing.contacts.services import consent_record, contact_upsert
+from smsmarketing.operations.types import Actor, Surface
+
+DISCLOSURE = "I agree to get offers of Acme by SMS. Reply STOP to end."
+
+
+@pytest.fixture
+def team(db: None) -> Team:
+    return Team.objects.create(name="Shop", slug="shop")
+
+
+@pytest.fixture
+def brand(team: Team) -> Brand:
+    return Brand.objects.create(
+        team=team, name="Acme", name_in_texts="Acme", help_line="Acme, help@acme.example, STOP"
+    )
+
+
+@pytest.fixture
+def other_brand(db: None) -> Brand:
+    """A brand of another team."""
+    team = Team.objects.create(name="Rival", slug="rival")
+    return Brand.objects.create(
+        team=team, name="Rival", name_in_texts="Rival", help_line="Rival, STOP"
+    )
+
+
+@pytest.fixture
+def user(team: Team) -> User:
+    user = User.objects.create(username="carla")
+    user.teams.add(team)
+    return user
+
+
+@pytest.fixture
+def actor(user: User, team: Team) -> Actor:
+    """A person of the team in the browser, with every permission."""
+    return Actor(
+        user=user,
+        surface=Surface.ADMIN,
+        permissions=frozenset(PERMISSIONS),
+        team_ids=frozenset({team.pk}),
+        is_session=True,
+        request_id="req-1",
+    )
+
+
+@pytest.fixture
+def outsider(other_brand: Brand) -> Actor:
+    """A person of another team."""
+    user = User.objects.create(username="otto")
+    user.teams.add(other_brand.team)
+    return Actor(
+        user=user,
+        surface=Surface.ADMIN,
+        permissions=frozenset(PERMISSIONS) - {"accounts.team_all"},
+        team_ids=frozenset({other_brand.team_id}),
+        is_session=True,
+        request_id="req-2",
+    )
+
+
+def evidence(**changes: Any) -> ConsentEvidence:
+    """Complete evidence of a month ago, with changes."""
+    content: dict[str, Any] = {
+        "method": "web_form",
+        "source_url": "https://acme.example/join",
+        "disclosure_text": DISCLOSURE,
+        "captured_at": timezone.now() - timedelta(days=30),
+    }
+    return ConsentEvidence(**{**content, **changes})
+
+
+def state_of(contact: Contact, brand: Brand) -> SendState:
+    return SendState.objects.get(contact_id=contact.pk, brand_id=brand.pk)
+
+
+@pytest.fixture
+def make_contact(brand: Brand) -> Callable[..., Contact]:
+    """Make a contact of the brand; `consent=True` with complete evidence."""
+
+    def make(
+        phone: str,
+        *,
+        consent: bool = False,
+        of: Brand = brand,
+        now: datetime | None = None,
+        **changes: Any,
+    ) -> Contact:
+        contact = contact_upsert(
+            phone_parse(phone), changes=changes, brand_id=of.pk, source="test", now=now
+        ).contact
+        if consent:
+            consent_record(contact, evidence(), brand=of)
+        contact.refresh_from_db()
+        return contact
+
+    return make

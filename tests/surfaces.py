@@ -125,7 +125,11 @@ def _rest(
     if idempotency_key is not None:
         headers["Idempotency-Key"] = f'"{idempotency_key}"'
     if operation.rest.method == "GET":
-        query = {name: value for name, value in payload.items() if value is not None}
+        query = {
+            name: json.dumps(value) if isinstance(value, dict | bool) else value
+            for name, value in payload.items()
+            if value is not None
+        }
         response = client.get(f"/api/v1{path}", query, headers=headers)
     else:
         response = client.generic(

@@ -33,7 +33,8 @@ from smsmarketing.operations.surfaces.schemas import (
 )
 
 LONG_TEXT = 160
-_EMPTY = (None, "", [])
+TRUE_WORDS = ("true", "True", "1", "on", "yes")
+_EMPTY: tuple[Any, ...] = (None, "", [])
 
 Decode = Callable[[Any], Any]
 
@@ -152,7 +153,7 @@ def _shape(schema: Mapping[str, Any], *, required: bool, zone: ZoneInfo) -> _Sha
 
 
 def _input(kind: str) -> forms.Widget:
-    widget = UnfoldAdminTextInputWidget()
+    widget: forms.TextInput = UnfoldAdminTextInputWidget()
     widget.input_type = kind
     return widget
 
@@ -192,12 +193,14 @@ def _choice_shape(choices: list[Any], *, required: bool) -> _Shape:
 
 def _bool_shape(schema: Mapping[str, Any]) -> _Shape:
     if "anyOf" not in schema:
-        return _Shape(UnfoldBooleanSwitchWidget(), bool)
+        return _Shape(UnfoldBooleanSwitchWidget(), bool, lambda value: value in (True, *TRUE_WORDS))
     words = {"true": True, "false": False}
     widget = UnfoldAdminSelectWidget(choices=[("", "—"), ("true", "Yes"), ("false", "No")])
-    return _Shape(
-        widget, lambda text: words.get(text, text), lambda value: "true" if value else "false"
-    )
+    return _Shape(widget, lambda text: words.get(text, text), _yes_no)
+
+
+def _yes_no(value: Any) -> Any:
+    return value if isinstance(value, str) else "true" if value else "false"
 
 
 def _list_shape(schema: Mapping[str, Any]) -> _Shape:
@@ -210,13 +213,17 @@ def _list_shape(schema: Mapping[str, Any]) -> _Shape:
                 choices=[(text, _label(text)) for text in by_text]
             ),
             lambda values: [by_text.get(value, value) for value in values],
-            lambda values: [str(value) for value in values],
+            lambda values: (
+                [values] if isinstance(values, str) else [str(value) for value in values]
+            ),
         )
     if field_types(dict(items)) - {"null"} <= {"string", "integer", "number"} and items:
         return _Shape(
             UnfoldAdminTextareaWidget(attrs={"rows": "3"}),
             _lines,
-            lambda values: "\n".join(str(value) for value in values),
+            lambda values: (
+                values if isinstance(values, str) else "\n".join(str(value) for value in values)
+            ),
             "One per line, or separated by commas.",
         )
     return _json_shape()
@@ -231,7 +238,9 @@ def _json_shape() -> _Shape:
     return _Shape(
         UnfoldAdminTextareaWidget(attrs={"rows": "6", "spellcheck": "false", "class": "font-mono"}),
         _json,
-        lambda value: json.dumps(value, indent=2, ensure_ascii=False),
+        lambda value: (
+            value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+        ),
         "Written as JSON.",
     )
 
@@ -275,7 +284,10 @@ def time_read(text: str, zone: ZoneInfo) -> str:
 
 
 def _time_text(value: Any, zone: ZoneInfo) -> str:
-    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:  # a default of a link that somebody mistyped: shown as it is
+        return str(value)
     if moment.tzinfo is None:
         return str(moment.isoformat(timespec="minutes"))
     return str(moment.astimezone(zone).replace(tzinfo=None).isoformat(timespec="minutes"))

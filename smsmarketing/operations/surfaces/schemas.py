@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+_inputs: dict[type[BaseModel], dict[str, Any]] = {}
 
-@lru_cache(maxsize=512)
+
 def input_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The schema a caller's input must match."""
-    return model.model_json_schema(mode="validation")
+    """The schema a caller's input must match. Shared: copy it before changing it."""
+    found = _inputs.get(model)
+    if found is None:
+        found = _inputs[model] = model.model_json_schema(mode="validation")
+    return found
 
 
 def field_schema(model: type[BaseModel], name: str) -> dict[str, Any]:
@@ -38,7 +41,7 @@ def field_types(schema: dict[str, Any]) -> set[str]:
     """JSON types that a field takes, e.g. {"array", "null"}."""
     if "anyOf" in schema or "oneOf" in schema:
         return {
-            name for item in schema.get("anyOf", schema.get("oneOf")) for name in field_types(item)
+            name for item in schema.get("anyOf") or schema["oneOf"] for name in field_types(item)
         }
     kind = schema.get("type")
     if isinstance(kind, list):
@@ -48,12 +51,13 @@ def field_types(schema: dict[str, Any]) -> set[str]:
 
 def schemas_together(
     models: Iterable[tuple[type[BaseModel], JsonSchemaMode]],
-) -> tuple[dict[tuple[type[BaseModel], JsonSchemaMode], dict[str, Any]], dict[str, Any]]:
+) -> tuple[dict[Any, dict[str, Any]], dict[str, Any]]:
     """Schemas of many models with one set of definitions: two classes of one name never overwrite each other."""
     references, document = models_json_schema(
         list(dict.fromkeys(models)), ref_template="#/components/schemas/{model}"
     )
-    return dict(references), document.get("$defs", {})
+    found: dict[Any, dict[str, Any]] = dict(references.items())
+    return found, document.get("$defs", {})
 
 
 def field_items(schema: Any) -> dict[str, Any]:

@@ -222,6 +222,26 @@ def test_every_kind_of_field_survives_the_form(browser: Client) -> None:
     assert seen == SHAPES | {"at": "2026-07-01T09:00:00Z"}
 
 
+def test_links_may_fill_any_field_with_any_text(browser: Client) -> None:
+    names = (
+        "name",
+        "count",
+        "price",
+        "urgent",
+        "known",
+        "at",
+        "day",
+        "colour",
+        "tags",
+        "colours",
+        "part",
+        "id",
+    )
+    for text in ("soon", "true", "\x00", "{", "a,b", "1"):
+        page = browser.get(url("probe.shapes"), dict.fromkeys(names, text))
+        assert page.status_code == 200
+
+
 def test_windows_line_ends_become_newlines(browser: Client) -> None:
     response = browser.post(
         url("probe.shapes"), {"name": "a", "story": "two\r\nlines", "tags": "x\r\ny"}

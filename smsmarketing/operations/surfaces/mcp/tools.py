@@ -92,7 +92,7 @@ def tool_document(operation: Operation[Any, Any]) -> dict[str, Any]:
         "description": _description(operation),
         "inputSchema": arguments_schema(operation),
         "outputSchema": envelope_schema(operation),
-        "annotations": annotations(operation),
+        "annotations": annotation_hints(operation),
         "_meta": {
             "smsmarketing/operation": operation.key,
             "smsmarketing/group": operation.group,
@@ -101,7 +101,7 @@ def tool_document(operation: Operation[Any, Any]) -> dict[str, Any]:
     }
 
 
-def annotations(operation: Operation[Any, Any]) -> dict[str, Any]:
+def annotation_hints(operation: Operation[Any, Any]) -> dict[str, Any]:
     """All four hints, always explicit: the specification's own defaults are the alarming ones [R-9.12]."""
     return {
         "title": registry.dotted_name(operation.key),

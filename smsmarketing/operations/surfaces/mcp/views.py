@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.http import HttpResponse
@@ -87,7 +87,7 @@ class McpView(MCPServerStreamableHttpView):  # type: ignore[misc]
 
     def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         """Answer one message. `request.auth` is the actor."""
-        return self.mcp_server.answer(request.data, request.auth, _view_of(request))
+        return self.mcp_server.answer(request.data, cast(Actor, request.auth), _view_of(request))
 
     def handle_exception(self, exc: Exception) -> HttpResponse:
         """JSON-RPC errors for what goes wrong around the message; the text of a bug never leaves [R-9.13]."""

@@ -44,13 +44,13 @@ def component_name(key: str, suffix: str) -> str:
     return "".join(part.title() for part in re.split(r"[._]", key)) + suffix
 
 
-class OperationSchema(AutoSchema):  # type: ignore[misc]
+class OperationSchema(AutoSchema):
     """Describes one operation; DRF serializers are not involved."""
 
     def get_operation(
         self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any
     ) -> dict[str, Any] | None:
-        found: Operation[Any, Any] | None = self.view.operations.get(method)
+        found: Operation[Any, Any] | None = getattr(self.view, "operations", {}).get(method)
         return None if found is None else operation_document(found, registry)
 
 
@@ -105,7 +105,8 @@ def _description(operation: Operation[Any, Any]) -> str:
 def _field(operation: Operation[Any, Any], name: str) -> dict[str, Any]:
     schema = copy.deepcopy(field_schema(operation.input, name))
     schema.pop("title", None)
-    return _inlined(schema, input_schema(operation.input).get("$defs", {}))
+    found: dict[str, Any] = _inlined(schema, input_schema(operation.input).get("$defs", {}))
+    return found
 
 
 def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:

@@ -106,8 +106,7 @@ def error_from(exc: Exception) -> OperationError:
     if isinstance(exc, exceptions.AuthenticationFailed):
         return AuthInvalid("This token is not valid. Ask an admin for a new one.")
     if isinstance(exc, exceptions.Throttled):
-        wait = int(exc.wait) + 1 if exc.wait else 1
-        return RateLimited(f"Too many requests. Wait {wait} s, then repeat.", retry_after_s=wait)
+        return RateLimited("Too many requests. Wait a minute, then repeat.", retry_after_s=60)
     if isinstance(exc, exceptions.PermissionDenied | PermissionDenied):
         return NotPermitted(
             "A browser session must send its CSRF token with every write (header X-CSRFToken)."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -82,7 +82,7 @@ class OperationView(APIView):
             raise Refused(f"The body is larger than {BODY_LIMIT_BYTES // 1024} KiB.", status=413)
         super().initial(request, *args, **kwargs)
 
-    def http_method_not_allowed(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         allowed = ", ".join(sorted(self.operations))
         raise Refused(
             f"{request.method} is not offered here; this path takes {allowed}.",
@@ -90,7 +90,7 @@ class OperationView(APIView):
             allow=allowed,
         )
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         return self.http_method_not_allowed(request)
 
     @property
@@ -103,7 +103,7 @@ class OperationView(APIView):
     def handle(self, request: Request, **path_arguments: str) -> Response:
         """Call the operation and answer with its outcome."""
         operation = self.operations["GET" if request.method == "HEAD" else str(request.method)]
-        actor: Actor = request.auth
+        actor = cast(Actor, request.auth)
         outcome = operation_call(
             operation.key,
             payload_of(operation, request, path_arguments),
@@ -145,7 +145,8 @@ def view_build(operations: Mapping[str, Operation[Any, Any]]) -> Any:
     name = "".join(
         part.title() for operation in operations.values() for part in operation.key.split(".")
     )
-    return type(f"{name}View", (OperationView,), members).as_view()
+    view: type[OperationView] = type(f"{name}View", (OperationView,), members)
+    return view.as_view()
 
 
 @csrf_exempt

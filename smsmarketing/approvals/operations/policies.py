@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -33,9 +33,12 @@ class Condition(Input):
 
     fact: str = Field(max_length=40, description="Name of the fact, e.g. recipients or cost.")
     op: Op = Field(description="How the fact is compared.")
-    value: bool | int | str | list[str] = Field(
-        description="What it is compared with; a decimal as text, e.g. 50.00."
-    )
+    value: (
+        bool
+        | int
+        | Annotated[str, Field(max_length=80)]
+        | Annotated[list[Annotated[str, Field(max_length=80)]], Field(max_length=50)]
+    ) = Field(description="What it is compared with; a decimal as text, e.g. 50.00.")
 
 
 class PolicyRow(Output):
@@ -166,13 +169,13 @@ class PolicySaveIn(Input):
         pattern=r"^[a-z0-9][a-z0-9-]{1,58}$", description="Key of the policy, e.g. large-resend."
     )
     name: str = Field(min_length=3, max_length=120, description="Name of the policy.")
-    operations: list[str] = Field(
+    operations: list[Annotated[str, Field(max_length=80)]] = Field(
         min_length=1, max_length=40, description="Operations it watches, e.g. segments.create."
     )
     conditions: list[Condition] = Field(
         default_factory=list, max_length=10, description="All must hold; empty: always."
     )
-    roles: list[str] = Field(
+    roles: list[Annotated[str, Field(max_length=50)]] = Field(
         min_length=1, max_length=20, description="Roles whose holders may decide, e.g. approver."
     )
     approvers: int = Field(

@@ -1,0 +1,108 @@
+"""How states, times, numbers and frozen content read on the pages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+TONES = {
+    "pending": "wait",
+    "approved": "good",
+    "executing": "good",
+    "succeeded": "good",
+    "partially_succeeded": "wait",
+    "rejected": "bad",
+    "failed": "bad",
+    "changes_requested": "wait",
+    "superseded": "quiet",
+    "expired": "quiet",
+    "cancelled": "quiet",
+}
+"""State -> colour class of its badge."""
+
+_HIDDEN_ENDS = ("_id", "_ids", "_token", "_hash", "_version", "_revision")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One row of a definition list, or, with `rows`, a table."""
+
+    label: str
+    value: str = ""
+    headers: list[str] = field(default_factory=list)
+    rows: list[list[str]] = field(default_factory=list)
+
+
+def state_words(state: str) -> str:
+    """A state as people read it."""
+    return state.replace("_", " ").capitalize()
+
+
+def label_words(name: str) -> str:
+    """A field's name as people read it."""
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def ago(then: datetime, now: datetime) -> str:
+    """How long ago, or how long from now, in one unit."""
+    gap = now - then
+    text = span_words(abs(gap))
+    return f"{text} ago" if gap >= timedelta(0) else f"in {text}"
+
+
+def span_words(span: timedelta) -> str:
+    """A time span in its largest whole unit."""
+    minutes = int(span.total_seconds() // 60)
+    for size, name in ((1440, "day"), (60, "hour"), (1, "minute")):
+        count = minutes // size
+        if count:
+            return f"{count} {name}{'s' if count > 1 else ''}"
+    return "less than a minute"
+
+
+def number_words(value: Any) -> str:
+    """A number with thousands separators; other values as they are."""
+    if isinstance(value, bool) or value is None:
+        return {None: "—", True: "Yes", False: "No"}[value]
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return str(value)
+    return f"{number:,f}" if number.is_finite() else str(value)
+
+
+def value_words(value: Any) -> str:
+    """Any JSON value on one line or several."""
+    if value is None or value == "" or value == [] or value == {}:
+        return "—"
+    if isinstance(value, bool | int):
+        return number_words(value)
+    if isinstance(value, list):
+        return ", ".join(value_words(item) for item in value)
+    if isinstance(value, dict):
+        if all(not isinstance(item, dict | list) for item in value.values()):
+            return "; ".join(f"{label_words(k)}: {value_words(v)}" for k, v in value.items())
+        return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return str(value)
+
+
+def parts_of(values: Mapping[str, Any]) -> list[Part]:
+    """A mapping as rows; lists of like mappings as tables. Ids and tokens are left to the data view."""
+    parts = []
+    for name, value in values.items():
+        if name.endswith(_HIDDEN_ENDS):
+            continue
+        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            headers = list(dict.fromkeys(key for item in value for key in item))
+            rows = [[value_words(item.get(key)) for key in headers] for item in value]
+            parts.append(
+                Part(label_words(name), headers=[label_words(h) for h in headers], rows=rows)
+            )
+        else:
+            parts.append(Part(label_words(name), value_words(value)))
+    return parts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -67,7 +67,7 @@ class TokenCreateIn(Input):
     """Input of api_tokens.create."""
 
     name: str = Field(min_length=1, max_length=80, description="What the token is for.")
-    scopes: list[str] = Field(
+    scopes: list[Annotated[str, Field(max_length=32)]] = Field(
         min_length=1, max_length=20, description="Scopes such as sms:read and sms:draft."
     )
     expires_in_days: int = Field(
@@ -79,7 +79,7 @@ class TokenCreateIn(Input):
     for_agent: bool = Field(
         default=True, description="An agent (AI client) uses the token, not a program of yours."
     )
-    allowed_ips: list[str] = Field(
+    allowed_ips: list[Annotated[str, Field(max_length=43)]] = Field(
         default_factory=list,
         max_length=20,
         description="Addresses or networks it may be used from, e.g. 203.0.113.0/24; empty: all.",

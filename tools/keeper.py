@@ -115,6 +115,8 @@ def snapshot_ensure(cache: Path) -> tuple[Path, str]:
             shutil.rmtree(building, ignore_errors=True)
             return empty, problem
         building.rename(wanted)
+        # The copy kept the old time of "empty": without a new one the newest would be pruned first.
+        os.utime(wanted)
         _snapshots_prune(shelf)
         return wanted, ""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 from django.core.checks import CheckMessage, register
 from django.core.checks import Warning as CheckWarning
@@ -127,6 +127,14 @@ def _consistent(operation: Operation[Any, Any]) -> Iterator[Problem]:
     for key in operation.requires:
         if registry.find(key) is None:
             yield "W012", f"requires {key}, which is not an operation."
+
+    for name in sorted(operation.output.SHOWN_ONCE):
+        field = operation.output.model_fields.get(name)
+        if field is None or type(None) not in get_args(field.annotation):
+            yield (
+                "W017",
+                f"shows {name} once, so {operation.output.__name__}.{name} must allow null.",
+            )
 
 
 def _reachable(operation: Operation[Any, Any]) -> Iterator[Problem]:

@@ -111,7 +111,7 @@ def claim_store(claim: IdempotencyClaim, outcome: Outcome) -> None:
             "policies": list(outcome.policies),
         }
     else:
-        secret = set(getattr(type(outcome.result), "SHOWN_ONCE", ()))
+        secret = set(outcome.result.SHOWN_ONCE)
         kept = outcome.result.model_dump(mode="json", exclude=secret)
         claim.outcome = {"done": kept | dict.fromkeys(sorted(secret))}
     claim.save(update_fields=["outcome"])

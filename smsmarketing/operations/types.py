@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -25,6 +25,9 @@ class Output(BaseModel):
     """Base of every operation output."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    SHOWN_ONCE: ClassVar[frozenset[str]] = frozenset()
+    """Fields that hold a secret: not kept with the idempotency key, so a replay has null there."""
 
 
 In = TypeVar("In", bound=Input)

@@ -1,6 +1,6 @@
 """The catalogue describes itself completely."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from pydantic import Field
@@ -26,6 +26,12 @@ class Undescribed(Input):
 
 class Inner(Output):
     size: int
+
+
+class Secret(Output):
+    SHOWN_ONCE: ClassVar[frozenset[str]] = frozenset({"token"})
+
+    token: str = Field(description="Shown once.")
 
 
 class Nested(Output):
@@ -71,6 +77,7 @@ def test_the_test_catalogue_has_no_problem() -> None:
             "W016",
             "base_version_token",
         ),
+        ({"output": Secret}, "W017", "null"),
     ],
 )
 def test_each_problem_is_named(

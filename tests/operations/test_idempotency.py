@@ -3,17 +3,18 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.utils import timezone
+from pydantic import Field
 
 from smsmarketing.accounts.models import Team
 from smsmarketing.operations import errors, registry
 from smsmarketing.operations.dispatch import execute
 from smsmarketing.operations.idempotency import claims_expire
 from smsmarketing.operations.models import AuditEntry, IdempotencyClaim
-from smsmarketing.operations.types import Actor, Done, Held, Surface
+from smsmarketing.operations.types import Actor, Done, Held, Output, Surface
 from tests.operations.catalogue import TeamOutput, TestGate, operation
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
@@ -209,3 +210,30 @@ def test_a_token_shares_its_persons_keys(actor: Actor) -> None:
         actor, surface=Surface.REST, token_id=3, is_session=False, scopes=frozenset({"sms:send"})
     )
     assert _send(token).replayed
+
+
+class SecretOutput(Output):
+    SHOWN_ONCE: ClassVar[frozenset[str]] = frozenset({"secret"})
+
+    name: str = Field(description="Its name.")
+    secret: str | None = Field(description="Shown once.")
+
+
+def test_a_secret_is_in_the_first_answer_only(actor: Actor) -> None:
+    """A plaintext that is shown once must not lie in the table of claims for three days."""
+    registry.add(
+        operation(
+            "tests.secret",
+            output=SecretOutput,
+            run=lambda context, data: SecretOutput(name=data.name, secret="hunter2"),
+        )
+    )
+    first, second = (
+        execute("tests.secret", {"name": "West"}, actor=actor, idempotency_key=KEY)
+        for _ in range(2)
+    )
+    assert isinstance(first, Done)
+    assert isinstance(second, Done)
+    assert first.result == SecretOutput(name="West", secret="hunter2")
+    assert second.result == SecretOutput(name="West", secret=None)
+    assert "hunter2" not in str(IdempotencyClaim.objects.get().outcome)

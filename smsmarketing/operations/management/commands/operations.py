@@ -124,7 +124,7 @@ def _payload(text: str) -> Any:
 def _actor(username: str) -> Actor:
     users = get_user_model()
     try:
-        user = users._default_manager.get_by_natural_key(username)  # type: ignore[attr-defined]
+        user = users._default_manager.get_by_natural_key(username)
     except users.DoesNotExist as exc:
         raise CommandError(f"There is no user {username}.", returncode=USAGE) from exc
     builder = import_string(getattr(settings, "ACTOR_BUILDER", ACTOR_BUILDER))

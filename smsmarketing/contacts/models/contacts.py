@@ -75,7 +75,6 @@ class SendState(models.Model):
     written a million times by an import, and contacts and brands are never deleted.
     """
 
-    pk = models.CompositePrimaryKey("brand_id", "contact_id")
     contact = models.ForeignKey(
         Contact,
         on_delete=models.DO_NOTHING,
@@ -97,6 +96,9 @@ class SendState(models.Model):
         default=list,
         help_text="Last marketing sends, newest first, at most 16 [R-7.16].",
     )
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["brand", "contact"], name="send_state_once")]
 
     def __str__(self) -> str:
         return f"send state of contact {self.contact_id} for brand {self.brand_id}"

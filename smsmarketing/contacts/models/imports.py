@@ -92,6 +92,9 @@ class ImportJob(FSMModel):
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     heartbeat_at = models.DateTimeField(null=True)
+    lease_owner = models.CharField(
+        max_length=80, blank=True, help_text="Worker that has it; taken over when it falls silent."
+    )
     crashes = models.PositiveSmallIntegerField(
         default=0, help_text="Times a worker died on it without progress [R-10.26]."
     )

@@ -98,7 +98,11 @@ class OperationAdmin(ModelAdmin):  # type: ignore[misc]
         return {}
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return bool(self.view_permission) and admin_actor(request).may(self.view_permission)
+        try:
+            actor = admin_actor(request)
+        except PermissionDenied:
+            return False  # a visitor on the login page, which lists the apps it may show
+        return bool(self.view_permission) and actor.may(self.view_permission)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)

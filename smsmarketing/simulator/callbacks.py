@@ -20,6 +20,8 @@ class Callback:
     body: bytes
     wants_ok: bool
     kind: str
+    epoch: int = 0
+    """The number of resets before it was planned; what a reset overtook is not counted."""
     attempts: int = 0
 
     def wire(self) -> bytes:

@@ -95,6 +95,7 @@ class Carrier:
         self.client = CallbackClient(self._finished, connections=connections)
         # Ids stay unique when the simulator is restarted while the product keeps its rows.
         self._next_id = int(time.time() * 1000) * 1000
+        self._epoch = 0
         self.settings = settings
         self.configure(settings)
 
@@ -107,6 +108,7 @@ class Carrier:
 
     def reset(self, *, settings: bool) -> None:
         """Forget counts, messages and pending callbacks; with `settings` also what was changed."""
+        self._epoch += 1
         self.tally.clear()
         self.schedule.clear()
         self.client.clear()
@@ -273,7 +275,7 @@ class Carrier:
         counts = self.tally.receipts if kind == "receipt" else self.tally.replies
         counts["planned"] += 1
         if target is None or not self.schedule.add(
-            delay_s, Callback(*target, content_type, body, kind == "receipt", kind)
+            delay_s, Callback(*target, content_type, body, kind == "receipt", kind, self._epoch)
         ):
             counts["dropped"] += 1
 
@@ -286,6 +288,8 @@ class Carrier:
         self.client.post(callback)
 
     def _finished(self, callback: Callback, taken: bool) -> None:
+        if callback.epoch != self._epoch:
+            return
         counts = self.tally.receipts if callback.kind == "receipt" else self.tally.replies
         if taken:
             counts["acked"] += 1

@@ -72,6 +72,7 @@ class Connection(asyncio.Protocol):
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._last = False
         self.waiting = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -113,6 +114,7 @@ class Connection(asyncio.Protocol):
                 return
             request.body = bytes(self._buffer[end + 4 : end + 4 + length])
             del self._buffer[: end + 4 + length]
+            self._last = request.headers.get("connection", "").lower() == "close"
             self._do(self._handle(request))
 
     def _do(self, action: Action) -> None:
@@ -129,7 +131,9 @@ class Connection(asyncio.Protocol):
             return
         if action.kind == "answer":
             self._transport.write(action.payload)
-            if self.waiting:
+            if self._last:
+                self._transport.close()
+            elif self.waiting:
                 self.waiting = False
                 self._next()
         elif action.kind == "cut":

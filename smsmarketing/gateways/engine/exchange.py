@@ -71,6 +71,7 @@ class Slot:
     def __init__(self, ca_file: str, max_response_bytes: int, connections: Connections) -> None:
         self._connections = connections
         self._opened: list[int] = []
+        self._fresh = False
         self.stale = False
         self.key: object = None
         self._body = b""
@@ -137,6 +138,9 @@ class Slot:
             curl.setopt(curl.CUSTOMREQUEST, request.method)
             self._method = request.method
         curl.setopt(curl.POSTFIELDSIZE, len(request.body))
+        if self._fresh:
+            curl.setopt(curl.FRESH_CONNECT, 0)
+            self._fresh = False
         self._opened.clear()
         self.key = key
         self._body = request.body
@@ -144,6 +148,12 @@ class Slot:
         self._left = self._cap
         self._lines.clear()
         self._chunks.clear()
+
+    def on_new_connection(self) -> None:
+        """Prepare to run the same request again after a stale connection, on a new one."""
+        self.stale = False
+        self._fresh = True
+        self.curl.setopt(pycurl.FRESH_CONNECT, 1)
 
     def _socket_made(self, descriptor: int, _purpose: int) -> int:
         self._opened.append(descriptor)

@@ -162,9 +162,8 @@ class Engine:
         slot = self._active.pop(curl)
         self._multi.remove_handle(curl)
         if slot.stale:
-            # Nothing was sent: the kept connection turned out closed. libcurl drops it and takes
-            # another, at worst a new one, which is never stale.
-            slot.stale = False
+            # Nothing was sent: the kept connection turned out closed.
+            slot.on_new_connection()
             self._multi.add_handle(curl)
             self._active[curl] = slot
             return

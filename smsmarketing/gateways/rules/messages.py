@@ -12,7 +12,11 @@ from datetime import timedelta
 
 TRANSITIONS: Mapping[str, frozenset[str]] = {
     "planned": frozenset({"queued", "stopped"}),
-    "queued": frozenset({"handing_over", "skipped", "held", "stopped", "quarantined"}),
+    "queued": frozenset(
+        {"handing_over", "skipped", "held", "stopped", "quarantined"}
+        # Only by a receipt for an earlier try: the gateway had it after all, so no next try.
+        | {"accepted", "delivered", "undelivered", "expired", "rejected", "failed"}
+    ),
     "held": frozenset({"queued", "skipped", "stopped", "quarantined"}),
     "handing_over": frozenset({"accepted", "rejected", "failed", "unknown", "queued", "stopped"}),
     "accepted": frozenset({"delivered", "undelivered", "expired", "rejected", "failed"}),
@@ -82,9 +86,11 @@ RECEIPT_STATES: Mapping[str, str] = {
 """A transport's receipt status → message state. `unknown` has none: it is never guessed [R-10.4]."""
 
 RECEIPT_FROM: frozenset[str] = frozenset(
-    {"accepted", "unknown", "undelivered", "expired", "failed"}
+    {"queued", "accepted", "unknown", "undelivered", "expired", "failed"}
 )
-"""States a receipt may move. One that finds `handing_over` is parked: it overtook the answer."""
+"""States a receipt may move; queued only after a first try. One that finds `handing_over` is
+parked: it overtook the answer.
+"""
 
 MEANINGS: Mapping[str, str] = {
     "planned": "Written down, not yet released.",
@@ -106,12 +112,19 @@ MEANINGS: Mapping[str, str] = {
 
 SKIP_REASONS: Mapping[str, str] = {
     "opted_out": "The person opted out.",
-    "suppressed": "The number is suppressed (complaint, invalid, blocked or legal).",
+    "complaint": "The person complained.",
+    "legal": "A register or a legal request forbids it.",
+    "blocked": "The number is blocked.",
+    "reassigned": "The number belongs to somebody else now.",
+    "unreachable": "The number could not be reached for too long.",
     "no_consent": "There is no consent for this brand and purpose.",
     "consent_incomplete": "The evidence of consent is incomplete.",
     "consent_expired": "The consent has lapsed.",
     "landline": "The number is a landline.",
     "invalid": "The number is invalid.",
+    "held_timezone_unknown": "Nobody can say what time it is for this person.",
+    "marketing_prohibited": "Marketing to this country is not allowed on this route.",
+    "holiday_calendar_missing": "The holidays of this country are not known.",
     "capped": "The frequency cap of this person is reached.",
     "country_blocked": "The gateway does not deliver to this country.",
     "sender_not_eligible": "The sender may not be used in this country.",

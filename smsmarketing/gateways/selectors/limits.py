@@ -60,8 +60,13 @@ def quota_current(team: Team | int, at: datetime) -> Quota | None:
     )
 
 
+def quota_left(quota: Quota) -> tuple[int, Decimal]:
+    """Parts and money that the quota still allows, never below zero."""
+    parts = max(quota.message_limit - quota.parts_reserved - quota.parts_spent, 0)
+    return parts, max(quota.money_limit - quota.money_reserved - quota.money_spent, Decimal(0))
+
+
 def quota_sendable(quota: Quota, price: Decimal) -> int:
     """How many one-part messages at `price` the quota still allows."""
-    parts = max(quota.message_limit - quota.parts_reserved - quota.parts_spent, 0)
-    money = max(quota.money_limit - quota.money_reserved - quota.money_spent, Decimal(0))
+    parts, money = quota_left(quota)
     return parts if price <= 0 else min(parts, int(money / price))

@@ -12,6 +12,7 @@ from django.utils import timezone
 from smsmarketing.accounts.models import Brand, Team
 from smsmarketing.gateways.models import Batch, BatchSlice, Gateway, SenderId
 from smsmarketing.gateways.rules.messages import OPEN, SENDABLE
+from smsmarketing.gateways.rules.runs import run_task
 from smsmarketing.gateways.services.approval import batch_gate_check
 from smsmarketing.gateways.services.settlement import (
     batch_estimate,
@@ -27,8 +28,6 @@ from smsmarketing.operations.errors import (
 )
 from smsmarketing.operations.jobs import enqueue
 from smsmarketing.operations.states import row_lock, transition_apply
-
-RUN_TASK = "gateways.batch_run"
 
 _STOP_MESSAGES = """
 UPDATE gateways_message SET state = 'stopped', reason = %s, held_until = NULL, final_at = %s
@@ -125,7 +124,7 @@ def batch_release(batch: Batch, *, now: datetime | None = None) -> Batch:
         "make_ready",
         save=["quota", "parts_reserved", "money_reserved", "version"],
     )
-    enqueue(RUN_TASK, batch_id=held.pk)
+    enqueue(run_task(held.purpose), batch_id=held.pk)
     return held
 
 
@@ -152,7 +151,7 @@ def batch_resume(batch: Batch, *, now: datetime | None = None) -> Batch:
     held.version += 1
     held.started_at = held.started_at or now or timezone.now()
     transition_apply(held, "resume", save=["hold_reason", "version", "started_at"])
-    enqueue(RUN_TASK, batch_id=held.pk)
+    enqueue(run_task(held.purpose), batch_id=held.pk)
     return held
 
 

@@ -1,0 +1,93 @@
+"""What is the same for all messages of a run: transport, credentials, callback address, limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.conf import settings
+
+from smsmarketing.gateways import transports
+from smsmarketing.gateways.credentials import credentials_read, webhook_secret_read
+from smsmarketing.gateways.dispatch.claim import Row
+from smsmarketing.gateways.dispatch.waves import WavePlan
+from smsmarketing.gateways.models import Batch
+from smsmarketing.gateways.selectors import caps_for
+from smsmarketing.gateways.transports.base import (
+    OutboundMessage,
+    Priority,
+    SubmitRequest,
+    Transport,
+    TransportConfig,
+)
+
+_PRIORITIES: dict[str, Priority] = {"otp": "high", "reply": "high"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Road:
+    """A batch's way to its gateway."""
+
+    plan: WavePlan
+    transport: Transport
+    config: TransportConfig = field(repr=False)
+    dlr_base: str = field(repr=False)
+    quiet_mode: str
+    not_after: datetime | None
+
+    @property
+    def shortest_validity_s(self) -> int:
+        limits = self.transport.capabilities.validity_range_s
+        return limits[0] if limits else 0
+
+    def request(self, row: Row, *, closes_at: datetime | None, now: datetime) -> SubmitRequest:
+        """Describe the submit of one message. The gateway must give up before the recipient's quiet
+        hours begin and before the send window ends, so a backlog cannot arrive at night [R-3.5].
+
+        Raises TransportDataError when the transport cannot express it.
+        """
+        ends = [moment for moment in (closes_at, self.not_after) if moment is not None]
+        capabilities = self.transport.capabilities
+        validity = int((min(ends) - now).total_seconds()) if ends else None
+        if validity is not None and capabilities.validity_range_s is None:
+            validity = None
+        return self.transport.submit_request(
+            OutboundMessage(
+                message_id=row.id,
+                to=row.phone,
+                sender=self.plan.sender_value,
+                body=row.body,
+                parts=row.parts,
+                validity_s=validity,
+                priority=(
+                    _PRIORITIES.get(self.plan.purpose, "normal")
+                    if capabilities.priority
+                    else "normal"
+                ),
+                dlr_url=f"{self.dlr_base}{row.id}" if capabilities.dlr else "",
+            ),
+            self.config,
+        )
+
+
+def road_of(batch: Batch) -> Road:
+    """Read everything a run needs. Raises KeyError (transport) and CredentialsUnreadable."""
+    gateway = batch.gateway
+    secret = webhook_secret_read(gateway)
+    return Road(
+        plan=WavePlan(
+            batch_id=batch.pk,
+            brand_id=batch.brand_id,
+            sender_id=batch.sender_id,
+            sender_value=batch.sender.value,
+            gateway_id=gateway.pk,
+            countries=list(gateway.countries),
+            purpose=batch.purpose,
+            caps=[(cap.limit, cap.window) for cap in caps_for(batch.brand_id, batch.purpose)],
+        ),
+        transport=transports.get(gateway.transport),
+        config=TransportConfig(base_url=gateway.base_url, credentials=credentials_read(gateway)),
+        dlr_base=f"{settings.PUBLIC_BASE_URL.rstrip('/')}/webhooks/{gateway.slug}/{secret}/dlr/",
+        quiet_mode=batch.quiet_mode,
+        not_after=batch.not_after,
+    )

@@ -1,0 +1,250 @@
+"""A wave: the last-moment checks and the mark in one transaction, and the record in another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection, transaction
+
+from smsmarketing.gateways.dispatch.statements import (
+    ATTEMPTS,
+    BATCH_LOCK,
+    COMMIT_MONEY,
+    PROGRESS,
+    RECORD,
+    SLOTS_BACK,
+    mark_statement,
+)
+from smsmarketing.gateways.rules.caps import COUNTED_PURPOSES
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A message up for the wave. `hashes`: its number under every key of PHONE_HASH_KEYS. `opens_at`
+    is set when it is quiet hours where the person is, `shut` when it can never be sent there.
+    """
+
+    id: int
+    hashes: list[bytes]
+    cost: Decimal
+    opens_at: datetime | None = None
+    shut: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """What the checks decided: handing_over, or why not."""
+
+    id: int
+    state: str
+    reason: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Nothing of this batch may be handed over now. `pause` = people must look at it."""
+
+    reason: str
+    pause: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WavePlan:
+    """What is the same for all messages of a run."""
+
+    batch_id: int
+    brand_id: int
+    sender_id: int
+    sender_value: str
+    gateway_id: int
+    countries: list[str]
+    purpose: str
+    caps: list[tuple[int, timedelta]]
+
+    @property
+    def counted(self) -> bool:
+        return self.purpose in COUNTED_PURPOSES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What one hand-over came to, in message states. `wait_s` is for a next try."""
+
+    id: int
+    attempt: int
+    state: str
+    reason: str = ""
+    outcome: str = ""
+    gateway_message_id: str = ""
+    parts_billed: int | None = None
+    price_billed: Decimal | None = None
+    error_code: str = ""
+    error_class: str = ""
+    wait_s: float = 0.0
+
+
+def wave_mark(
+    plan: WavePlan,
+    candidates: Sequence[Candidate],
+    *,
+    slice_ids: Sequence[int],
+    owner: str,
+    now: datetime,
+) -> list[Marked] | Halt:
+    """Check every candidate against the truth and mark what may go `handing_over`; commits.
+
+    In one transaction, under the lock of the batch: the batch is sending and approved, our leases
+    live, sender verified, gateway usable, the cost fits under the ceiling; then one statement
+    checks suppression, consent, country, sender eligibility, quiet hours and caps, takes the cap
+    slots and marks. Returns Halt when the batch as a whole may not go on; nothing changed then.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            BATCH_LOCK,
+            {"batch": plan.batch_id, "slices": list(slice_ids), "owner": owner, "now": now},
+        )
+        found = cursor.fetchone()
+        halt = _halt(found, len(slice_ids))
+        if halt is not None:
+            return halt
+        affordable = _affordable(candidates, found[6])
+        if not affordable:
+            return Halt("The cost ceiling is reached.", pause=True)
+        cursor.execute(
+            mark_statement(len(affordable[0].hashes)), _mark_parameters(plan, affordable, now)
+        )
+        marked = [Marked(*row[:4]) for row in cursor.fetchall()]
+        costs = {candidate.id: candidate.cost for candidate in affordable}
+        committed = sum(
+            (costs[row.id] for row in marked if row.state == "handing_over"), Decimal(0)
+        )
+        if committed:
+            cursor.execute(COMMIT_MONEY, [committed, plan.batch_id])
+    return marked
+
+
+def wave_record(
+    plan: WavePlan,
+    results: Sequence[Result],
+    *,
+    slice_ids: Sequence[int],
+    owner: str,
+    now: datetime,
+) -> None:
+    """Write what the gateway answered: states, ids, billed parts, tries, slots and money; commits.
+
+    A message that the sweep already declared `unknown` is still corrected: we hold the answer.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT state FROM gateways_batch WHERE id = %s FOR NO KEY UPDATE", [plan.batch_id]
+        )
+        stopped = cursor.fetchone()[0] in {"stopped", "done"}
+        cursor.execute(RECORD, _record_parameters(results, stopped=stopped, now=now))
+        recorded = cursor.fetchall()
+        change = sum((row[1] for row in recorded), Decimal(0))
+        if change:
+            cursor.execute(COMMIT_MONEY, [change, plan.batch_id])
+        again = [result for result in results if result.state == "queued"]
+        if again:
+            cursor.execute(ATTEMPTS, _attempt_parameters(plan, again, now))
+        if plan.counted:
+            back = [r.id for r in results if r.state in {"queued", "rejected", "failed"}]
+            if back:
+                cursor.execute(SLOTS_BACK, {"ids": back, "brand": plan.brand_id})
+        cursor.execute(PROGRESS, [list(slice_ids), owner])
+
+
+def _halt(found: tuple[Any, ...] | None, leases: int) -> Halt | None:
+    if found is None:
+        return Halt("The batch is gone.", pause=False)
+    state, approved, sender_state, gateway_state, live, in_time = found[:6]
+    if state != "sending":
+        return Halt(f"The batch is {state}.", pause=False)
+    if live != leases:
+        return Halt("The lease was lost.", pause=False)
+    if not in_time:
+        return Halt("window_over", pause=False)
+    if not approved:
+        return Halt("The approval no longer covers this batch.", pause=True)
+    if sender_state != "verified":
+        return Halt(f"The sender is {sender_state}.", pause=True)
+    if gateway_state == "disabled":
+        return Halt("The gateway is disabled.", pause=True)
+    return None
+
+
+def _affordable(candidates: Sequence[Candidate], room: Decimal) -> list[Candidate]:
+    """The first candidates whose cost fits under what is left of the ceiling."""
+    taken: list[Candidate] = []
+    for candidate in candidates:
+        if candidate.cost > room:
+            break
+        room -= candidate.cost
+        taken.append(candidate)
+    return taken
+
+
+def _mark_parameters(
+    plan: WavePlan, candidates: Sequence[Candidate], now: datetime
+) -> dict[str, Any]:
+    return {
+        "ids": [candidate.id for candidate in candidates],
+        "opens": [candidate.opens_at for candidate in candidates],
+        "shut": [candidate.shut for candidate in candidates],
+        **{
+            f"h{number}": [candidate.hashes[number] for candidate in candidates]
+            for number in range(len(candidates[0].hashes))
+        },
+        "batch": plan.batch_id,
+        "brand": plan.brand_id,
+        "sender": plan.sender_id,
+        "sender_value": plan.sender_value,
+        "gateway": plan.gateway_id,
+        "countries": plan.countries,
+        # A test is a marketing message in every respect but the approval.
+        "purpose": "marketing" if plan.purpose == "test" else plan.purpose,
+        "kind": plan.purpose,
+        "counted": plan.counted,
+        "limits": [limit for limit, _ in plan.caps],
+        "windows": [window for _, window in plan.caps],
+        "now": now,
+    }
+
+
+def _record_parameters(
+    results: Sequence[Result], *, stopped: bool, now: datetime
+) -> dict[str, Any]:
+    return {
+        "ids": [r.id for r in results],
+        "attempts": [r.attempt for r in results],
+        "states": ["stopped" if stopped and r.state == "queued" else r.state for r in results],
+        "reasons": [r.reason for r in results],
+        "gateway_ids": [r.gateway_message_id for r in results],
+        "parts": [r.parts_billed for r in results],
+        "prices": [r.price_billed for r in results],
+        "codes": [r.error_code[:32] for r in results],
+        "classes": [r.error_class[:12] for r in results],
+        "held": [
+            now + timedelta(seconds=r.wait_s) if r.state == "queued" and not stopped else None
+            for r in results
+        ],
+        "now": now,
+    }
+
+
+def _attempt_parameters(plan: WavePlan, results: Sequence[Result], now: datetime) -> dict[str, Any]:
+    return {
+        "ids": [r.id for r in results],
+        "numbers": [r.attempt for r in results],
+        "outcomes": [r.outcome[:16] for r in results],
+        "codes": [r.error_code[:32] for r in results],
+        "classes": [r.error_class[:12] for r in results],
+        "gateway": plan.gateway_id,
+        "now": now,
+    }

@@ -1,0 +1,39 @@
+"""Celery's way in. Thin: rows are the truth, a task that is lost or comes twice changes nothing."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from smsmarketing.gateways import dispatch, intake
+
+BEAT = {"gateways.sweep": 10.0, "gateways.receipts_apply": 2.0}
+
+
+@shared_task(name="gateways.batch_run")
+def batch_run_task(batch_id: int) -> None:
+    """Send what is due of a batch."""
+    dispatch.batch_run(batch_id)
+
+
+@shared_task(name="gateways.batch_run_transactional")
+def batch_run_transactional_task(batch_id: int) -> None:
+    """`gateways.batch_run` for messages that people wait for."""
+    dispatch.batch_run(batch_id)
+
+
+@shared_task(name="gateways.batch_run_urgent")
+def batch_run_urgent_task(batch_id: int) -> None:
+    """`gateways.batch_run` for one-time codes and automatic replies."""
+    dispatch.batch_run(batch_id)
+
+
+@shared_task(name="gateways.sweep", expires=60)
+def sweep_task() -> None:
+    """Repair leases, wake batches, finish those that are through."""
+    dispatch.sweep()
+
+
+@shared_task(name="gateways.receipts_apply", expires=60)
+def receipts_apply_task() -> None:
+    """Apply the receipts that were stored and not yet understood."""
+    intake.receipts_apply()

@@ -145,6 +145,10 @@ def logging_configuration(*, form: str, level: str) -> dict[str, Any]:
             # Replaces Django's own handlers, which would write unredacted lines.
             "django": {"handlers": [], "level": level, "propagate": True},
             "django.server": {"handlers": [], "level": level, "propagate": True},
+            # Beat wakes the sweeps every few seconds: "sent", "received" and "succeeded" would drown everything else.
+            "celery.beat": {"level": "WARNING"},
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
             "axes": {"level": "WARNING"},
             "mcp": {"level": "WARNING"},
         },

@@ -1,5 +1,6 @@
 """All settings, read from the environment. docs/settings.md is generated from the declarations here."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -264,6 +265,8 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = not STATIC_MANIFEST
+if not STATIC_MANIFEST:
+    warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
@@ -272,6 +275,16 @@ QUEUES = ("otp", "transactional", "marketing", "inbound", "dlr", "callbacks", "i
 CELERY_BROKER_URL = BROKER_URL
 CELERY_TASK_QUEUES = [Queue(name) for name in QUEUES]
 CELERY_TASK_DEFAULT_QUEUE = "periodic"
+# Which queue a task goes to; a sweep that beat starts goes to the default one.
+CELERY_TASK_ROUTES = {
+    "approvals.run_request": {"queue": "callbacks"},
+    "campaigns.materialise": {"queue": "marketing"},
+    "contacts.import_*": {"queue": "imports"},
+    "gateways.batch_run": {"queue": "marketing"},
+    "gateways.batch_run_transactional": {"queue": "transactional"},
+    "gateways.batch_run_urgent": {"queue": "otp"},
+    "gateways.receipts_apply": {"queue": "dlr"},
+}
 # A task sent to a queue that no worker reads would wait for ever: a wrong name fails at once instead.
 CELERY_TASK_CREATE_MISSING_QUEUES = False
 CELERY_TASK_IGNORE_RESULT = True

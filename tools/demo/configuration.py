@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 WEB_PORT = 8000
-CARRIER_PORT = 8090
+CARRIER_PORT = 8091
 HOST = "127.0.0.1"
 
 
@@ -80,6 +80,7 @@ def secrets_keep(path: Path) -> dict[str, str]:
             "VERSION_TOKEN_KEY": secrets.token_urlsafe(48),
             "CREDENTIALS_KEYS": f"demo:{secrets.token_urlsafe(48)}",
             "PHONE_HASH_KEYS": f"demo:{secrets.token_urlsafe(48)}",
+            "DEMO_CARRIER_TOKEN": secrets.token_urlsafe(24),
         }
         path.touch(mode=0o600)
         path.write_text(json.dumps(made))
@@ -106,6 +107,8 @@ def environment_make(
         "HOME": os.environ.get("HOME", str(folder)),
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
+        # As root Celery would fill a screen with advice that does not fit a demo.
+        "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
         "DJANGO_SETTINGS_MODULE": "smsmarketing.settings",
         "DJANGO_ENV": "development",
         "DATABASE_URL": database_url,

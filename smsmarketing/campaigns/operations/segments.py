@@ -167,7 +167,7 @@ def _preview(context: Context, data: SegmentPreviewIn) -> SegmentPreviewOut:
         start=Decimal(0),
     )
     quota = quota_current(brand.team_id, context.now)
-    result = {
+    result: dict[str, Any] = {
         "criteria_in_words": criteria_words(criteria),
         "matched": audience.matched,
         "sendable": audience.sendable,

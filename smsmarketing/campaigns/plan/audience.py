@@ -14,6 +14,7 @@ from smsmarketing.campaigns.plan.statement import SENDABLE, DecisionStatement, d
 from smsmarketing.contacts.criteria import CompiledSQL, Criteria, criteria_compile
 from smsmarketing.gateways.models import Gateway, Rate, SenderId
 from smsmarketing.gateways.rules.quiet_hours import Held, window_check
+from smsmarketing.gateways.rules.quiet_table import Mode
 from smsmarketing.gateways.selectors.limits import caps_for
 from smsmarketing.gateways.selectors.rates import rates_current
 from smsmarketing.gateways.selectors.senders import sender_eligibility
@@ -48,6 +49,11 @@ class AudiencePlan:
     held_now: int | None = None
     held_until: list[tuple[datetime, int]] = field(default_factory=list)
     held_without_zone: int = 0
+
+
+def quiet_mode_of(word: str) -> Mode:
+    """The quiet-hours mode a campaign stores as a word; anything else is the strict one."""
+    return "normal" if word == "normal" else "strict"
 
 
 def statement_for(
@@ -147,7 +153,7 @@ def _held(request: PlanRequest, statement: DecisionStatement) -> dict[str, Any]:
             country=country,
             subdivision=region,
             explicit_zone=zone,
-            mode=request.quiet_mode,
+            mode=quiet_mode_of(request.quiet_mode),
         )
         if isinstance(answer, Held):
             if answer.until is None:

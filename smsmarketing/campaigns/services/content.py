@@ -19,7 +19,7 @@ from smsmarketing.campaigns.plan import (
     cost_plan,
 )
 from smsmarketing.campaigns.plan.text import field_conditions, text_plan
-from smsmarketing.campaigns.services.copy import CopyFit, copy_fit
+from smsmarketing.campaigns.services.copy import CopyFit, copy_fit, split_mode_of
 from smsmarketing.campaigns.services.schedule import schedule_resolve
 from smsmarketing.contacts.criteria import criteria_parse, criteria_words
 from smsmarketing.gateways.selectors.limits import caps_for
@@ -53,7 +53,7 @@ def campaign_fit(campaign: Campaign) -> CopyFit:
         fields=campaign.fields,
         brand=campaign.brand,
         purpose=campaign.purpose,
-        split_mode=campaign.gateway.split_mode,
+        split_mode=split_mode_of(campaign.gateway),
     )
 
 
@@ -63,7 +63,7 @@ def campaign_plan(
     """Audience, cost and copy of a campaign at `now`, from the same statement that the real send uses."""
     fit = campaign_fit(campaign)
     audience = audience_plan(plan_request(campaign, fit, now=now), with_hours=with_hours)
-    text = text_plan(fit, audience, split_mode=campaign.gateway.split_mode)
+    text = text_plan(fit, audience, split_mode=split_mode_of(campaign.gateway))
     return audience, cost_plan(audience, text, currency=campaign.gateway.currency), fit
 
 

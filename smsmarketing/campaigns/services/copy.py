@@ -15,13 +15,18 @@ from smsmarketing.campaigns.rules.template import (
     template_parse,
 )
 from smsmarketing.campaigns.rules.worst_case import template_worst_cases
-from smsmarketing.contacts.rules.inbound import opt_out_keywords
-from smsmarketing.gateways.models import SenderId
-from smsmarketing.gateways.rules.encoding import SplitMode, TextCount
+from smsmarketing.contacts.rules.inbound_words import CHINA_ONLY, KEYWORD_ROWS
+from smsmarketing.gateways.models import Gateway, SenderId
+from smsmarketing.gateways.rules.encoding import SplitMode, TextCount, text_count
 from smsmarketing.operations.errors import InvalidInput, NoOptOutPath
 
 MOST_PARTS = 6
 """Product limit: GOV.UK Notify's 918 GSM-7 characters (compliance §1.2)."""
+
+# A reply word that a text may offer as the way out: any opt-out keyword that works everywhere.
+_OPT_OUT_WORDS = (
+    frozenset(row.keyword.casefold() for row in KEYWORD_ROWS if row.action == "out") - CHINA_ONLY
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +39,7 @@ class CopyFit:
     worst_example: str
     typical: TextCount
     worst: TextCount
+    best: TextCount
     flipping_fields: tuple[str, ...]
 
     @property
@@ -46,7 +52,7 @@ class CopyFit:
 
     @property
     def parts_best(self) -> int:
-        return self.typical.parts
+        return self.best.parts
 
     @property
     def units_worst(self) -> int:
@@ -60,6 +66,11 @@ class CopyProblem:
     code: str
     message: str
     position: int | None = None
+
+
+def split_mode_of(gateway: Gateway) -> SplitMode:
+    """Where the gateway's provider may cut a text into parts [R-1.3]."""
+    return "grapheme" if gateway.split_mode == "grapheme" else "codepoint"
 
 
 def copy_fit(
@@ -100,6 +111,7 @@ def copy_fit(
         worst_example=worst.sample,
         typical=cases.typical.count,
         worst=worst.count,
+        best=text_count(template.literal_text, split_mode=split_mode),
         flipping_fields=cases.flipping_fields,
     )
 
@@ -113,7 +125,7 @@ def copy_problems(
         brand=brand.name_in_texts,
         purpose=purpose,
         opt_out_line=brand.opt_out_line,
-        opt_out_keywords=opt_out_keywords(),
+        opt_out_keywords=_OPT_OUT_WORDS,
         sender_receives=sender is None or sender.can_receive,
     )
     problems = [

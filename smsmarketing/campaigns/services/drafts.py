@@ -9,7 +9,7 @@ from typing import Any
 from smsmarketing.accounts.models import Brand
 from smsmarketing.approvals.services import request_supersede
 from smsmarketing.campaigns.models import Campaign, TemplateVersion
-from smsmarketing.campaigns.services.copy import copy_check
+from smsmarketing.campaigns.services.copy import copy_check, split_mode_of
 from smsmarketing.contacts.models import Segment
 from smsmarketing.gateways.models import Gateway, SenderId
 from smsmarketing.operations.errors import Conflict, InvalidInput, SenderNotEligible
@@ -117,7 +117,7 @@ def campaign_check(campaign: Campaign) -> None:
         brand=brand,
         purpose=campaign.purpose,
         sender=sender,
-        split_mode=gateway.split_mode,
+        split_mode=split_mode_of(gateway),
     )
 
 

@@ -10,7 +10,7 @@ from django.db import connection
 
 from smsmarketing.campaigns.models import Campaign, Decision
 from smsmarketing.campaigns.plan import REASONS, SENDABLE
-from smsmarketing.campaigns.plan.audience import statement_for
+from smsmarketing.campaigns.plan.audience import quiet_mode_of, statement_for
 from smsmarketing.campaigns.services.content import campaign_fit, plan_request
 from smsmarketing.contacts.criteria import criteria_compile
 from smsmarketing.contacts.models import Contact, SendState
@@ -140,7 +140,7 @@ def _hours_check(campaign: Campaign, contact: Contact, now: datetime) -> Check:
         country=contact.country,
         subdivision=contact.region,
         explicit_zone=contact.time_zone if contact.time_zone_source != "number" else "",
-        mode=campaign.quiet_mode,
+        mode=quiet_mode_of(campaign.quiet_mode),
     )
     if isinstance(answer, Held):
         until = answer.until.isoformat(timespec="minutes") if answer.until else "a known time zone"

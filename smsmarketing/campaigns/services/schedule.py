@@ -61,7 +61,11 @@ def campaign_schedule(
             details={"state": campaign.state},
         )
     moment = schedule_resolve(local, zone, now=now)
-    approval = ActionRequest.objects.filter(pk=campaign.action_request_id).first()
+    approval = (
+        ActionRequest.objects.filter(pk=campaign.action_request_id).first()
+        if campaign.action_request_id
+        else None
+    )
     wrong: dict[str, str] = {}
     if approval is not None and approval.expires_at < moment:
         until = approval.expires_at.isoformat(timespec="minutes")

@@ -18,6 +18,7 @@ from smsmarketing.campaigns.services.content import (
     plan_request,
     signed_part,
 )
+from smsmarketing.campaigns.services.copy import split_mode_of
 from smsmarketing.gateways.models import Batch, Message
 from smsmarketing.gateways.services import (
     batch_create,
@@ -126,7 +127,7 @@ def campaign_materialise(campaign_id: int) -> None:
     )
     planned = messages_copy(
         batch,
-        rows_render(RowRenderer(fit.template, split_mode=campaign.gateway.split_mode), frozen),
+        rows_render(RowRenderer(fit.template, split_mode=split_mode_of(campaign.gateway)), frozen),
     )
     left_out = decisions_store(campaign, frozen, now=now)
     CampaignSend.objects.create(campaign=campaign, batch=batch, kind="main")

@@ -10,6 +10,7 @@ from typing import Any
 from smsmarketing.accounts.models import User
 from smsmarketing.campaigns.models import Campaign, CampaignSend
 from smsmarketing.campaigns.services.content import campaign_fit
+from smsmarketing.campaigns.services.copy import split_mode_of
 from smsmarketing.contacts.rules.phone import phone_parse
 from smsmarketing.gateways.models import Batch
 from smsmarketing.gateways.rules.encoding import text_count
@@ -33,7 +34,7 @@ def campaign_test_send(
         raise Conflict(f"This campaign is {campaign.state}. Clone it into a new draft first.")
     people = _people(campaign, actor=actor, usernames=usernames)
     text = campaign_fit(campaign).example
-    count = text_count(text, split_mode=campaign.gateway.split_mode)
+    count = text_count(text, split_mode=split_mode_of(campaign.gateway))
     rates = rates_current(campaign.gateway, None, now)
     rows = []
     for person in people:

@@ -1,0 +1,86 @@
+"""A template, a segment and a campaign that waits for its approval, made by Mara through the operations."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from smsmarketing.accounts.models import Brand, User
+from smsmarketing.accounts.selectors import actor_for_user
+from smsmarketing.campaigns.models import Campaign
+from smsmarketing.contacts.models import Audience
+from smsmarketing.gateways.models import Gateway, SenderId
+from smsmarketing.operations.dispatch import execute
+from smsmarketing.operations.types import Done, Surface
+
+NAME = "Winter blend launch"
+BODY = "Nordwind: {first_name}, our winter blend is here. 15% off until Sunday with code WINTER."
+FIELDS = [
+    {"name": "first_name", "max_chars": 20, "charset": "any", "fallback": "hello", "truncate": True}
+]
+
+
+def campaign_ensure(
+    *, brand: Brand, audience: Audience, sender: SenderId, gateway: Gateway
+) -> None:
+    """Make the campaign once and put it to review."""
+    if Campaign.objects.filter(name=NAME).exists():
+        return
+    template = _call(
+        "templates.save",
+        {
+            "brand_id": brand.pk,
+            "name": "Seasonal offer",
+            "use_case": "promotion",
+            "body": BODY,
+            "fields": FIELDS,
+        },
+    )
+    preview = _call(
+        "segments.preview",
+        {
+            "brand_id": brand.pk,
+            "criteria": {"all": [{"audience": audience.pk}, {"tag": "newsletter"}]},
+            "gateway_id": gateway.pk,
+            "sender_id": sender.pk,
+        },
+    )
+    segment = _call(
+        "segments.create",
+        {"segment_preview_id": preview["segment_preview_id"], "name": "Newsletter readers"},
+    )
+    if segment is None:
+        return
+    campaign = _call(
+        "campaigns.create_draft",
+        {
+            "name": NAME,
+            "brand_id": brand.pk,
+            "segment_id": segment["segment_id"],
+            "sender_id": sender.pk,
+            "gateway_id": gateway.pk,
+            "template_version_id": template["template_version_id"],
+            "landing_url": "https://nordwind.example/winter",
+            "send_goal": "200 orders of the winter blend",
+            "quiet_mode": "normal",
+            "review_notes": "Prices agreed with the shop on Monday.",
+        },
+    )
+    _call("cost_preview", {"campaign_id": campaign["campaign_id"]})
+    _call(
+        "campaigns.submit_for_review",
+        {
+            "campaign_id": campaign["campaign_id"],
+            "base_version_token": campaign["base_version_token"],
+            "note": "Please check the price and the code.",
+        },
+    )
+
+
+def _call(key: str, payload: dict[str, Any]) -> Any:
+    """Run one operation as Mara; None when it waits for approval."""
+    actor = actor_for_user(
+        User.objects.get(username="mara"), surface=Surface.CLI, request_id=uuid.uuid4().hex
+    )
+    outcome = execute(key, payload, actor=actor, idempotency_key=uuid.uuid4().hex)
+    return outcome.result.model_dump(mode="json") if isinstance(outcome, Done) else None

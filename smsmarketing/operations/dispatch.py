@@ -153,7 +153,7 @@ def _performed(call: _Call) -> Outcome:
 def _attempt(call: _Call) -> Outcome:
     operation, actor = call.operation, call.actor
     with transaction.atomic(durable=True):
-        data = input_parse(operation.input, call.payload)
+        data = input_parse(operation.input, call.payload, requires=operation.requires)
         access_check(operation, actor, grant=call.grant)
         idempotency.key_check(operation, call.key, dry_run=call.dry_run)
         claim = None

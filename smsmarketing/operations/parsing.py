@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from smsmarketing.operations.errors import InvalidInput
+from smsmarketing.operations.errors import InvalidInput, PreconditionRequired
 from smsmarketing.operations.types import Input
 
 DEPTH_LIMIT = 32
 """Levels of nesting that an input may have [R-9.7]."""
 
+_EARLIER_STEP = re.compile(r"base_version_token|(\w+_)?preview_id")
 _FIELDS_SHOWN = 50
 _NAME_SHOWN = 120
 
@@ -83,9 +85,12 @@ _SENTENCES: dict[str, str] = {
 }
 
 
-def input_parse(model: type[Input], payload: Any) -> Input:
-    """The typed input. Raises InvalidInput with one sentence for each wrong field; values are
-    never echoed.
+def input_parse(model: type[Input], payload: Any, *, requires: tuple[str, ...] = ()) -> Input:
+    """The typed input.
+
+    Raises InvalidInput with one sentence for each wrong field; values are never echoed. When
+    nothing is wrong but that ids of earlier steps are missing, raises PreconditionRequired, which
+    names the operation of `requires` to call first [R-9.14].
     """
     if not isinstance(payload, Mapping):
         raise InvalidInput("The input must be a JSON object with the fields of this operation.")
@@ -97,11 +102,40 @@ def input_parse(model: type[Input], payload: Any) -> Input:
         return model.model_validate(dict(payload))
     except ValidationError as exc:
         details = exc.errors(include_url=False, include_input=False)
+        if all(_is_earlier_step(detail) for detail in details):
+            raise _earlier_steps([_path(detail) for detail in details], requires) from exc
         raise _refusal(
             {_path(detail): _sentence(detail, model) for detail in details[:_FIELDS_SHOWN]}
         ) from exc
     except RecursionError as exc:
         raise InvalidInput("The input is nested too deeply.") from exc
+
+
+def _is_earlier_step(detail: ErrorDetails) -> bool:
+    return detail["type"] == "missing" and bool(_EARLIER_STEP.fullmatch(_path(detail)))
+
+
+def _earlier_steps(fields: list[str], requires: tuple[str, ...]) -> PreconditionRequired:
+    tools = {field: _tool(field, requires) for field in fields}
+    named = list(dict.fromkeys(tool for tool in tools.values() if tool))
+    how = f"Call {' and '.join(named)}" if named else "Do the earlier step"
+    return PreconditionRequired(
+        f"This needs {' and '.join(fields)}. {how} first and pass what it returns.",
+        field_errors={
+            field: f"Pass it from {tool}." if tool else "Pass it from the earlier step."
+            for field, tool in tools.items()
+        },
+        details={"call_first": named},
+    )
+
+
+def _tool(field: str, requires: tuple[str, ...]) -> str:
+    """What returns this id: X.get for a version token, X.preview for X_preview_id."""
+    if field == "base_version_token":
+        return next((key for key in requires if key.endswith(".get")), "")
+    previews = [key for key in requires if "preview" in key]
+    stem = field.removesuffix("_preview_id")
+    return next((key for key in previews if key.startswith(stem)), next(iter(previews), ""))
 
 
 def _refusal(field_errors: dict[str, str]) -> InvalidInput:

@@ -1,12 +1,15 @@
 """The catalogue describes itself completely."""
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from django.conf import settings
 from pydantic import Field
 
 from smsmarketing.operations import registry
 from smsmarketing.operations.checks import catalogue_check
+from smsmarketing.operations.reference import catalogue_markdown
 from smsmarketing.operations.schemas import model_properties
 from smsmarketing.operations.types import (
     Approval,
@@ -40,6 +43,12 @@ class Nested(Output):
 
 def _never(context: Context, data: Any) -> Any:
     raise AssertionError("never runs")
+
+
+def test_the_generated_page_is_current() -> None:
+    """Run manage.py operations --write after every change of an operation, and commit the page."""
+    page = Path(settings.BASE_DIR) / "docs" / "operations.md"
+    assert page.read_text(encoding="utf-8") == catalogue_markdown()
 
 
 def test_the_real_catalogue_has_no_problem() -> None:

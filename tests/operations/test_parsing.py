@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from pydantic import AwareDatetime, Field, field_validator
 
-from smsmarketing.operations.errors import InvalidInput
+from smsmarketing.operations.errors import InvalidInput, PreconditionRequired
 from smsmarketing.operations.parsing import input_parse
 from smsmarketing.operations.types import Input
 
@@ -110,3 +110,35 @@ def test_many_mistakes_stay_readable() -> None:
         input_parse(Sample, {f"wrong{number}": 1 for number in range(200)})
     assert len(caught.value.field_errors) == 50
     assert len(caught.value.message) < 200
+
+
+class Earlier(Input):
+    campaign_id: int
+    base_version_token: str
+    segment_preview_id: UUID
+    short_link_preview_id: UUID
+
+
+def test_missing_ids_of_earlier_steps_name_the_operations_to_call_first() -> None:
+    """[R-9.14]"""
+    requires = ("gateways.list", "short_links.preview", "segments.preview", "campaigns.get")
+    with pytest.raises(PreconditionRequired) as caught:
+        input_parse(Earlier, {"campaign_id": 1}, requires=requires)
+    assert caught.value.details == {
+        "call_first": ["campaigns.get", "segments.preview", "short_links.preview"]
+    }
+    assert caught.value.field_errors["segment_preview_id"] == "Pass it from segments.preview."
+    assert "campaigns.get and segments.preview" in caught.value.message
+
+
+def test_a_missing_earlier_step_beside_another_mistake_is_an_invalid_input() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        input_parse(Earlier, {"campaign_id": "x"})
+    assert len(caught.value.field_errors) == 4
+
+
+def test_an_earlier_step_without_a_known_operation_still_says_what_is_missing() -> None:
+    with pytest.raises(PreconditionRequired) as caught:
+        input_parse(Earlier, {"campaign_id": 1})
+    assert caught.value.details == {"call_first": []}
+    assert "base_version_token" in caught.value.message

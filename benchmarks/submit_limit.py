@@ -8,7 +8,8 @@ a dying connection by itself, which a product may not. Dispatch benchmarks measu
 
 At 0 ms the limit is processor time, so the ratio compares the CPU time of the sending process (the
 rate also depends on who else uses the machine). At 50 ms the limit is in flight / latency. Targets:
-0.5 and 0.8 (perf.md §7, dispatch).
+0.5 and 0.8 (perf.md §7, dispatch). The carrier simulator has to take 5,000 submits a second, so
+that it is not what a load test measures.
 """
 
 import argparse
@@ -25,8 +26,10 @@ from benchmarks.stub import stub_running
 from smsmarketing.gateways import transports
 from smsmarketing.gateways.engine import Engine, Exchange, exchange_result
 from smsmarketing.gateways.transports.base import OutboundMessage, TransportConfig
+from tests.simulator.process import simulator_running
 
 LATENCY_MS = 50.0
+CARRIER_RATE = 5_000
 TEXT = "Summer sale, 20% off today only in all our shops and online. Code A1B2C3. Reply STOP to end"
 
 
@@ -100,10 +103,10 @@ def raw_submits(base_url: str, messages: int, in_flight: int) -> int:
     return accepted
 
 
-def engine_submits(engine: Engine, base_url: str, messages: int) -> int:
+def engine_submits(engine: Engine, base_url: str, messages: int, token: str = "t") -> int:
     """Submit the same through engine and VertexSMS transport; returns how many were accepted."""
     transport = transports.get("vertexsms")
-    config = TransportConfig(base_url=base_url, credentials={"token": "t"})
+    config = TransportConfig(base_url=base_url, credentials={"token": token})
     requests = (
         (
             number,
@@ -155,7 +158,17 @@ def main() -> int:
     print(
         f"{'50 ms, engine + transport':34} {slow.rate:8,.0f} {slow.cpu_us:7.1f} {kept:6.2f} {0.8:6}"
     )
-    return 0 if fast >= 0.5 and kept >= 0.8 else 1
+    with (
+        simulator_running(report_s=0, receipt_delay_ms=60_000) as carrier,
+        Engine(flags.in_flight) as engine,
+    ):
+        full = measured(
+            flags.messages,
+            lambda: engine_submits(engine, carrier.base_url, flags.messages, carrier.token),
+        )
+    carried = full.rate / CARRIER_RATE
+    print(f"{'carrier simulator takes':34} {full.rate:8,.0f} {'':7} {carried:6.2f} {1.0:6}")
+    return 0 if fast >= 0.5 and kept >= 0.8 and carried >= 1 else 1
 
 
 if __name__ == "__main__":

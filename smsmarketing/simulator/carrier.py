@@ -44,7 +44,7 @@ _REPLY_TEXTS = {
     "HELP": ("HELP", "Help"),
     "other": ("Thanks!", "Who is this?", "When do you open?"),
 }
-_EARLY_HOLD_S = 0.1
+_EARLY_HOLD_S = 0.3
 _LONGEST_RETRY_S = 30.0
 _HTML = b"<!doctype html><html><body><h1>Welcome to the network</h1></body></html>"
 _ERROR_TEXTS = {

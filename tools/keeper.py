@@ -26,6 +26,7 @@ SNAPSHOT_SOURCES = (
     "smsmarketing/*/migrations/**/*.py",
     "smsmarketing/*/migrations/**/*.sql",
     "smsmarketing/*/apps.py",
+    "smsmarketing/*/seeding.py",
     "smsmarketing/*/models.py",
     "smsmarketing/*/models/**/*.py",
     "smsmarketing/*/rules.py",

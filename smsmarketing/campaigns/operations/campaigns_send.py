@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
@@ -109,7 +110,7 @@ class ScheduleIn(VersionedIn):
     per_minute: int | None = Field(
         default=None, ge=1, le=100_000, description="Batching pace; must equal the approved one."
     )
-    notify: list[str] = Field(
+    notify: list[Annotated[str, Field(max_length=150)]] = Field(
         default_factory=list,
         max_length=20,
         description="User names to notify when it starts and ends.",
@@ -210,7 +211,7 @@ def _stop(context: Context, data: ReasonIn) -> StopOut:
 
 class TestSendIn(Input):
     campaign_id: int = Field(ge=1, description="Id of the campaign.")
-    usernames: list[str] = Field(
+    usernames: list[Annotated[str, Field(max_length=150)]] = Field(
         default_factory=list,
         max_length=5,
         description="People of the team to text; default: yourself.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -31,7 +31,7 @@ class FitIn(Input):
         default=None, ge=1, description="Sender; decides the opt-out path."
     )
     gateway_id: int | None = Field(default=None, ge=1, description="Gateway for prices.")
-    countries: list[str] = Field(
+    countries: list[Annotated[str, Field(max_length=2)]] = Field(
         default_factory=list,
         max_length=60,
         description="ISO countries to price; default: all priced ones.",

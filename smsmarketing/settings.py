@@ -140,12 +140,14 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "smsmarketing.operations.surfaces.middleware.RequestIdMiddleware",
+    "smsmarketing.operations.surfaces.middleware.ContentSecurityMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "smsmarketing.operations.surfaces.middleware.PersonClockMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -171,6 +173,7 @@ LANGUAGE_CODE = "en"
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
+FORMAT_MODULE_PATH = ["smsmarketing.formats"]
 
 # --- People ------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -202,6 +205,8 @@ AXES_COOLOFF_TIME = env.number(
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
+# Its admin pages can delete rows; every row of ours changes through operations only.
+AXES_ENABLE_ADMIN = False
 ALLOW_SELF_APPROVAL = env.flag(
     "ALLOW_SELF_APPROVAL",
     default=False,
@@ -355,6 +360,13 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "SMS marketing",
     "SITE_SUBHEADER": "Lawful, approved, proven",
     "SITE_SYMBOL": "sms",
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": "smsmarketing.operations.surfaces.admin.navigation.icon_address",
+        }
+    ],
     "SITE_URL": "/admin/",
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,

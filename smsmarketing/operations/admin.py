@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 
 from smsmarketing.operations.models import AuditEntry
-from smsmarketing.operations.surfaces.admin import OperationAdmin
+from smsmarketing.operations.surfaces.admin import OperationAdmin, OperationButton
 from smsmarketing.operations.types import Actor
 
 
@@ -32,7 +32,9 @@ class AuditEntryAdmin(OperationAdmin):
     list_filter = ("outcome", "surface", "actor_type", "operation")
     search_fields = ("=operation", "=object_id", "=request_id", "=actor_id")
     ordering = ("-seq",)
-    list_operations = ("audit.verify",)
+    list_operations = (
+        OperationButton(key="audit.verify", label="Verify the chain", icon="verified"),
+    )
 
     def visible(self, actor: Actor) -> QuerySet[AuditEntry]:
         entries = AuditEntry.objects.all()

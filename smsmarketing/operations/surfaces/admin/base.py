@@ -15,13 +15,13 @@ from unfold.admin import ModelAdmin
 
 from smsmarketing.operations import registry
 from smsmarketing.operations.surfaces.admin.actors import admin_actor
-from smsmarketing.operations.surfaces.admin.links import call_url, callable_by
-from smsmarketing.operations.types import Actor
+from smsmarketing.operations.surfaces.admin.links import call_url, callable_by, verb
+from smsmarketing.operations.types import Actor, Operation
 
 
 @dataclass(frozen=True, kw_only=True)
 class OperationButton:
-    """A button on a row's page. It is a link to a form page: nothing happens before that form is sent.
+    """A button on a row's page, or above a list. It is a link to a form page: nothing happens before that form is sent.
 
     The operation's target argument is filled with the row's pk; `initial(row, actor)` fills more fields or other
     ones. The button is hidden when the person lacks the permission, when `transition` names an FSM method that the
@@ -52,7 +52,7 @@ class OperationAdmin(ModelAdmin):  # type: ignore[misc]
     """
 
     operation_buttons: ClassVar[tuple[OperationButton, ...]] = ()
-    list_operations: ClassVar[tuple[str, ...]] = ()
+    list_operations: ClassVar[tuple[str | OperationButton, ...]] = ()
     view_permission: ClassVar[str] = ""
     icon: ClassVar[str] = "table_rows"
 
@@ -149,17 +149,14 @@ class OperationAdmin(ModelAdmin):  # type: ignore[misc]
             raise PermissionDenied
         actor = admin_actor(request)
         buttons = []
-        for key in self.list_operations:
-            operation = registry.find(key)
+        for item in self.list_operations:
+            button = OperationButton(key=item) if isinstance(item, str) else item
+            operation = registry.find(button.key)
             if operation is not None and callable_by(operation, actor):
-                buttons.append(
-                    {
-                        "label": operation.summary,
-                        "url": call_url(key),
-                        "danger": False,
-                        "icon": "add",
-                    }
+                url = call_url(
+                    button.key, back_url=request.get_full_path(), **button.initial(None, actor)
                 )
+                buttons.append(_button(button, operation, url, icon="add"))
         context = {"operation_buttons": buttons, **(extra_context or {})}
         return cast(TemplateResponse, super().changelist_view(request, context))
 
@@ -175,12 +172,18 @@ class OperationAdmin(ModelAdmin):  # type: ignore[misc]
             if operation.target is not None:
                 filled[operation.target.argument] = row.pk
             filled.update(button.initial(row, actor))
-            found.append(
-                {
-                    "label": button.label or operation.summary,
-                    "url": call_url(button.key, next_url=request.get_full_path(), **filled),
-                    "danger": operation.destructive,
-                    "icon": button.icon,
-                }
-            )
+            url = call_url(button.key, next_url=request.get_full_path(), **filled)
+            found.append(_button(button, operation, url))
         return found
+
+
+def _button(
+    button: OperationButton, operation: Operation[Any, Any], url: str, *, icon: str = ""
+) -> dict[str, Any]:
+    return {
+        "label": button.label or verb(button.key),
+        "title": operation.summary,
+        "url": url,
+        "danger": operation.destructive,
+        "icon": button.icon or icon,
+    }

@@ -15,14 +15,19 @@ from smsmarketing.operations.types import Actor, Operation, Surface
 CALL_PAGE = "operation-call"
 CATALOGUE_PAGE = "operation-catalogue"
 NEXT = "next"
+"""Parameter: go there after a success, with a message."""
+BACK = "back"
+"""Parameter: only offer the way there; the result stays on the page."""
 ACTION_REQUEST_PAGE = "admin:approvals_actionrequest_change"
 
 
-def call_url(key: str, *, next_url: str = "", **arguments: Any) -> str:
+def call_url(key: str, *, next_url: str = "", back_url: str = "", **arguments: Any) -> str:
     """The form page of an operation, with fields filled in."""
     query = {name: str(value) for name, value in arguments.items() if value is not None}
     if next_url:
         query[NEXT] = next_url
+    if back_url:
+        query[BACK] = back_url
     return reverse(CALL_PAGE, args=[key]) + (f"?{urlencode(query)}" if query else "")
 
 
@@ -42,9 +47,15 @@ def action_request_url(action_request_id: Any) -> str:
     return call_url("action_request.status", action_request_id=action_request_id)
 
 
-def next_url_of(request: HttpRequest) -> str:
-    """The local address to go back to, or empty."""
-    wanted = request.POST.get(NEXT) or request.GET.get(NEXT) or ""
+def verb(key: str) -> str:
+    """What a button says: `campaigns.create_draft` -> `Create draft`."""
+    words = key.rsplit(".", 1)[-1].replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def local_url_of(request: HttpRequest, name: str) -> str:
+    """The address in the parameter `name` when it is one of ours, else empty."""
+    wanted = request.POST.get(name) or request.GET.get(name) or ""
     allowed = url_has_allowed_host_and_scheme(
         wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )

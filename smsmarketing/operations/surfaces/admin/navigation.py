@@ -57,7 +57,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         {
             "items": [
                 _item("Home", "admin:index", "home"),
-                _item("All operations", CATALOGUE_PAGE, "bolt"),
+                {**_item("All operations", CATALOGUE_PAGE, "bolt"), "active": _catalogue_active},
             ]
         }
     ]
@@ -76,6 +76,12 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         }
     )
     return groups
+
+
+def _catalogue_active(request: HttpRequest) -> bool:
+    """The rows of this app live below the same path; only its own pages light up."""
+    catalogue = reverse(CATALOGUE_PAGE)
+    return request.path == catalogue or request.path.startswith(f"{catalogue}call/")
 
 
 def _item(title: str, url_name: str, icon: str) -> dict[str, Any]:
@@ -121,6 +127,11 @@ def _model_items(request: HttpRequest, apps: tuple[str, ...]) -> list[dict[str, 
 def environment_label(request: HttpRequest) -> list[str]:
     """Which installation this is, so that nobody mistakes a rehearsal for production."""
     return ["Production", "danger"] if settings.PRODUCTION else ["Development", "info"]
+
+
+def icon_address(request: HttpRequest) -> str:
+    """Address of the small icon in the browser's tab."""
+    return static("operations/icon.svg")
 
 
 def stylesheet(request: HttpRequest) -> str:

@@ -19,10 +19,13 @@ from smsmarketing.operations import registry
 from smsmarketing.operations.errors import OperationError, VersionConflict
 from smsmarketing.operations.surfaces.admin.actors import admin_actor
 from smsmarketing.operations.surfaces.admin.links import (
+    BACK,
+    NEXT,
     action_request_url,
     call_url,
     callable_by,
-    next_url_of,
+    local_url_of,
+    verb,
 )
 from smsmarketing.operations.surfaces.admin.values import node_build
 from smsmarketing.operations.surfaces.calls import operation_call, request_id_of
@@ -84,7 +87,7 @@ def call_page(request: HttpRequest, key: str) -> HttpResponse:
     if request.method != "POST":
         return _page_response(request, _page_empty(request, operation, actor))
     page = _page_posted(request, operation, actor)
-    next_url = next_url_of(request)
+    next_url = local_url_of(request, NEXT)
     finished = isinstance(page.outcome, Held) or (
         isinstance(page.outcome, Done) and operation.writes and not page.outcome.dry_run
     )
@@ -174,18 +177,22 @@ def _page_response(request: HttpRequest, page: _Page) -> HttpResponse:
     reload_url = ""
     if isinstance(page.error, VersionConflict) and target:
         reload_url = call_url(
-            operation.key, next_url=next_url_of(request), **{target: page.form.data.get(target)}
+            operation.key,
+            next_url=local_url_of(request, NEXT),
+            **{target: page.form.data.get(target)},
         )
     context = {
         **admin.site.each_context(request),
-        "title": operation.summary,
+        "title": operation.summary.rstrip("."),
         "operation": operation,
         "may_call": callable_by(operation, page.actor),
         "needs_approval": operation.approval is not Approval.NEVER,
         "form": page.form,
         "form_open": outcome is None or not operation.writes or getattr(outcome, "dry_run", False),
         "idempotency_key": page.idempotency_key,
-        "next_url": next_url_of(request),
+        "next_url": local_url_of(request, NEXT),
+        "back_url": local_url_of(request, BACK),
+        "verb": verb(operation.key),
         "outcome": outcome,
         "held": isinstance(outcome, Held),
         "held_url": action_request_url(outcome.action_request_id)

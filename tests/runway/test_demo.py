@@ -60,7 +60,7 @@ def test_secrets_are_made_once_and_for_us_only(tmp_path: Path) -> None:
     first = configuration.secrets_keep(path)
     assert configuration.secrets_keep(path) == first
     assert path.stat().st_mode & 0o077 == 0
-    assert len(set(first.values())) == 5
+    assert len(set(first.values())) == 4
 
 
 def test_a_token_that_is_shown_once_is_remembered(tmp_path: Path) -> None:

@@ -108,16 +108,16 @@ def _servers(cache: Path, ports: Ports) -> Iterator[dict[str, str]]:
 def _run(ports: Ports, *, folder: Path, environment: dict[str, str], signals: Signals) -> int:
     _say("migrating the database ...")
     _manage(["migrate", "--verbosity", "0"], environment=environment, signals=signals)
-    printed = ""
-    if list(place.CHECKOUT.glob("smsmarketing/*/management/commands/demo_data.py")):
-        _say("loading demo data ...")
-        printed = _manage(["demo_data", "--json"], environment=environment, signals=signals)
+    _say("loading demo data ...")
+    address = f"http://{configuration.HOST}:{ports.carrier}"
+    load = ["demo_data", "--json", "--carrier-url", address]
+    printed = _manage(load, environment=environment, signals=signals)
     notes = configuration.notes_merge(folder / "notes.json", _last_object(printed))
     if signals.stopping():
         return 0
     children = Children(environment)
     try:
-        commands = _commands(ports, folder=folder, environment=environment, notes=notes)
+        commands = _commands(ports, folder=folder, notes=notes)
         for name, command in commands.items():
             children.start(name, command)
         if _wait_for_web(ports, children, signals):
@@ -134,16 +134,14 @@ def _run(ports: Ports, *, folder: Path, environment: dict[str, str], signals: Si
     return 0
 
 
-def _commands(
-    ports: Ports, *, folder: Path, environment: dict[str, str], notes: dict[str, Any]
-) -> dict[str, list[str]]:
+def _commands(ports: Ports, *, folder: Path, notes: dict[str, Any]) -> dict[str, list[str]]:
     """Return the command line of every process of the product."""
     celery = python("-m", "celery", "--app", "smsmarketing", "--quiet")
     worker = [*celery, "worker", "--concurrency", "2", "--without-mingle", "--without-gossip"]
     web = f"{configuration.HOST}:{ports.web}"
     inbound = urljoin(f"http://{web}/", str(notes.get("inbound_url") or ""))
     carrier = ["-m", "smsmarketing.simulator", "--port", str(ports.carrier), *CARRIER_BEHAVIOUR]
-    carrier += ["--token", environment["DEMO_CARRIER_TOKEN"], "--inbound-url", inbound]
+    carrier += ["--inbound-url", inbound]
     return {
         "carrier": python(*carrier),
         "web": python("-m", "gunicorn", "smsmarketing.wsgi:application", "--bind", web),

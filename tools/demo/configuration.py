@@ -80,7 +80,6 @@ def secrets_keep(path: Path) -> dict[str, str]:
             "VERSION_TOKEN_KEY": secrets.token_urlsafe(48),
             "CREDENTIALS_KEYS": f"demo:{secrets.token_urlsafe(48)}",
             "PHONE_HASH_KEYS": f"demo:{secrets.token_urlsafe(48)}",
-            "DEMO_CARRIER_TOKEN": secrets.token_urlsafe(24),
         }
         path.touch(mode=0o600)
         path.write_text(json.dumps(made))
@@ -116,6 +115,5 @@ def environment_make(
         "PUBLIC_BASE_URL": web,
         "CSRF_TRUSTED_ORIGINS": f"{web},http://localhost:{ports.web}",
         "MEDIA_ROOT": str(folder / "media"),
-        "DEMO_CARRIER_URL": f"http://{HOST}:{ports.carrier}",
         **secrets_keep(folder / "secrets.json"),
     }

@@ -12,6 +12,7 @@ from django.db import connections
 from django.test import TransactionTestCase
 from psycopg import sql
 
+from tools.browser import ADVICE, browser_path
 from tools.testservers import PROBLEM_VARIABLE, TEMPLATE_VARIABLE
 
 TEMPLATE = os.environ.get(TEMPLATE_VARIABLE, "")
@@ -82,3 +83,12 @@ def process_environment(transactional_db: None) -> dict[str, str]:
         "DATABASE_URL": database_url(),
         "REDIS_URL": settings.REDIS_URL,
     }
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """Return the path of the Chromium that browser tests drive (`make test` installs or announces it)."""
+    found = browser_path()
+    if found is None:
+        pytest.fail(f"No Chromium for the browser tests: {ADVICE}.")
+    return str(found)

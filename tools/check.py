@@ -23,7 +23,7 @@ CHECKS: dict[str, list[str]] = {
 def checks_run(steps: Steps) -> None:
     """Run every check, also after one has failed, so that one run shows all there is to mend."""
     for name, command in CHECKS.items():
-        steps.run(name, command)
+        steps.run(name, command, quiet=True)
 
 
 def main() -> int:

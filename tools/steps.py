@@ -16,19 +16,35 @@ class Steps:
     failed: list[str] = field(default_factory=list)
 
     def run(
-        self, name: str, command: Sequence[str], *, environment: Mapping[str, str] | None = None
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str] | None = None,
+        quiet: bool = False,
     ) -> bool:
-        """Run one command in the checkout with its output shown; return whether it succeeded."""
-        print(f"==> {name}", flush=True)
+        """Run one command in the checkout; return whether it succeeded.
+
+        ``quiet`` shows the output of a command that failed only.
+        """
+        if not quiet:
+            print(f"==> {name}", flush=True)
         started = time.monotonic()
-        code = subprocess.run(list(command), cwd=CHECKOUT, env=environment, check=False).returncode
-        if code:
-            self.failed.append(name)
-        print(
-            f"    {name}: {'ok' if not code else f'FAILED ({code})'}, {time.monotonic() - started:.0f} s",
-            flush=True,
+        done = subprocess.run(
+            list(command),
+            cwd=CHECKOUT,
+            env=environment,
+            stdout=subprocess.PIPE if quiet else None,
+            stderr=subprocess.STDOUT if quiet else None,
+            text=True,
+            check=False,
         )
-        return not code
+        if done.returncode:
+            self.failed.append(name)
+            print(done.stdout or "", end="", flush=True)
+        verdict = f"FAILED ({done.returncode})" if done.returncode else "ok"
+        print(f"{name:<20} {verdict}, {time.monotonic() - started:.0f} s", flush=True)
+        return not done.returncode
 
 
 def python(*arguments: str) -> list[str]:

@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("health/ready", health.ready, name="health-ready"),
     path("api/", include("smsmarketing.operations.surfaces.rest.urls")),
     path("", include("smsmarketing.operations.surfaces.mcp.urls")),
+    path("webhooks/", include("smsmarketing.gateways.urls")),
     path("admin/operations/", include("smsmarketing.operations.surfaces.admin.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -37,7 +37,6 @@ def secret_seal(plain: bytes, *, bound_to: str) -> bytes:
 
 def secret_open(sealed: bytes, *, bound_to: str) -> bytes:
     """Decrypt with the key that the ciphertext names. Raises CredentialsUnreadable."""
-    sealed = bytes(sealed)
     if len(sealed) < 2 or sealed[:1] != _FORMAT:
         raise CredentialsUnreadable("This gateway has no stored credentials. Enter them again.")
     end = 2 + sealed[1]
@@ -64,7 +63,7 @@ def credentials_read(gateway: Gateway) -> dict[str, str]:
     """The credentials by name; empty when none were entered. Raises CredentialsUnreadable."""
     if not gateway.credentials:
         return {}
-    plain = secret_open(gateway.credentials, bound_to=_bound(gateway, "credentials"))
+    plain = secret_open(bytes(gateway.credentials), bound_to=_bound(gateway, "credentials"))
     return {str(name): str(value) for name, value in json.loads(plain).items()}
 
 
@@ -78,7 +77,9 @@ def webhook_secret_write(gateway: Gateway, secret: str) -> None:
 
 def webhook_secret_read(gateway: Gateway) -> str:
     """The secret path segment, to build callback URLs. Raises CredentialsUnreadable."""
-    return secret_open(gateway.webhook_secret, bound_to=_bound(gateway, "webhook_secret")).decode()
+    return secret_open(
+        bytes(gateway.webhook_secret), bound_to=_bound(gateway, "webhook_secret")
+    ).decode()
 
 
 def webhook_secret_matches(gateway: Gateway | None, given: str) -> bool:

@@ -133,4 +133,5 @@ def slice_release(lease: Lease, *, owner: str, now: datetime) -> tuple[str, date
                 "not_before": lease.not_before or now,
             },
         )
-        return cursor.fetchone()
+        released: tuple[str, datetime] | None = cursor.fetchone()
+    return released

@@ -1,5 +1,6 @@
 """What comes back from gateways: receipts and replies. Stored first, understood afterwards."""
 
+from smsmarketing.gateways.intake.inbound import inbound_receive
 from smsmarketing.gateways.intake.receipts import (
     ReceiptsReport,
     receipt_store,
@@ -7,4 +8,10 @@ from smsmarketing.gateways.intake.receipts import (
     receipts_replay,
 )
 
-__all__ = ["ReceiptsReport", "receipt_store", "receipts_apply", "receipts_replay"]
+__all__ = [
+    "ReceiptsReport",
+    "inbound_receive",
+    "receipt_store",
+    "receipts_apply",
+    "receipts_replay",
+]

@@ -236,8 +236,8 @@ def _wave_apply(
 def _rest_explain(read: Sequence[_Read], marks: dict[int, tuple[str, str]], now: datetime) -> None:
     """Why the other receipts moved nothing."""
     rest = [each for each in read if each.receipt.pk not in marks]
-    found = {
-        row[0]: row[1:]
+    found: dict[int, tuple[str, int | None]] = {
+        row[0]: (row[1], row[2])
         for row in Message.objects.filter(pk__in={each.message_id for each in rest}).values_list(
             "pk", "state", "gateway_id"
         )

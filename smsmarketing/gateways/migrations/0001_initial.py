@@ -7,379 +7,888 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Attempt',
+            name="Attempt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('message_id', models.BigIntegerField(db_index=True)),
-                ('number', models.PositiveSmallIntegerField()),
-                ('gateway_id', models.BigIntegerField()),
-                ('handed_at', models.DateTimeField()),
-                ('outcome', models.CharField(max_length=16)),
-                ('error_code', models.CharField(blank=True, max_length=32)),
-                ('error_class', models.CharField(blank=True, max_length=12)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("message_id", models.BigIntegerField(db_index=True)),
+                ("number", models.PositiveSmallIntegerField()),
+                ("gateway_id", models.BigIntegerField()),
+                ("handed_at", models.DateTimeField()),
+                ("outcome", models.CharField(max_length=16)),
+                ("error_code", models.CharField(blank=True, max_length=32)),
+                ("error_class", models.CharField(blank=True, max_length=12)),
             ],
         ),
         migrations.CreateModel(
-            name='Gateway',
+            name="Gateway",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', django_fsm.FSMField(default='active', max_length=50, protected=True)),
-                ('name', models.CharField(max_length=80, unique=True)),
-                ('slug', models.SlugField(unique=True)),
-                ('transport', models.CharField(help_text='Transport module, e.g. vertexsms.', max_length=24)),
-                ('base_url', models.URLField()),
-                ('credentials', models.BinaryField(default=b'', help_text='AEAD ciphertext; key id inside, row id bound (ASVS 11.3).')),
-                ('webhook_secret_hash', models.CharField(help_text='SHA-256 of the secret path segment of its webhooks.', max_length=64)),
-                ('webhook_secret', models.BinaryField(default=b'', help_text='AEAD ciphertext of the same segment, to build callback URLs.')),
-                ('webhook_ips', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=43), blank=True, default=list, help_text='CIDR blocks callbacks may come from; empty = any, the secret path decides.', size=None)),
-                ('countries', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=2), default=list, help_text='ISO 3166-1 alpha-2 it delivers to.', size=None)),
-                ('currency', models.CharField(default='EUR', max_length=3)),
-                ('rate_per_second', models.FloatField(default=50, help_text='Messages per second, all workers.')),
-                ('max_in_flight', models.PositiveIntegerField(default=64, help_text='Submits on the wire at once, per worker (a wave).')),
-                ('dlr_timeout_hours', models.PositiveIntegerField(default=72, help_text='Without a receipt for so long a message is expired [R-10.21].')),
-                ('handles_stop_replies', models.BooleanField(default=False, help_text='The provider answers STOP itself [R-2.11].')),
-                ('split_mode', models.CharField(default='codepoint', max_length=10)),
-                ('balance', models.DecimalField(blank=True, decimal_places=4, max_digits=14, null=True)),
-                ('balance_at', models.DateTimeField(blank=True, null=True)),
-                ('state_reason', models.CharField(blank=True, help_text='Why it is degraded or disabled.', max_length=200)),
-                ('version', models.IntegerField(default=1)),
-                ('fallback', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='gateways.gateway')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("state", django_fsm.FSMField(default="active", max_length=50, protected=True)),
+                ("name", models.CharField(max_length=80, unique=True)),
+                ("slug", models.SlugField(unique=True)),
+                (
+                    "transport",
+                    models.CharField(help_text="Transport module, e.g. vertexsms.", max_length=24),
+                ),
+                ("base_url", models.URLField()),
+                (
+                    "credentials",
+                    models.BinaryField(
+                        default=b"",
+                        help_text="AEAD ciphertext; key id inside, row id bound (ASVS 11.3).",
+                    ),
+                ),
+                (
+                    "webhook_secret_hash",
+                    models.CharField(
+                        help_text="SHA-256 of the secret path segment of its webhooks.",
+                        max_length=64,
+                    ),
+                ),
+                (
+                    "webhook_secret",
+                    models.BinaryField(
+                        default=b"",
+                        help_text="AEAD ciphertext of the same segment, to build callback URLs.",
+                    ),
+                ),
+                (
+                    "webhook_ips",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=43),
+                        blank=True,
+                        default=list,
+                        help_text="CIDR blocks callbacks may come from; empty = any, the secret path decides.",
+                        size=None,
+                    ),
+                ),
+                (
+                    "countries",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=2),
+                        default=list,
+                        help_text="ISO 3166-1 alpha-2 it delivers to.",
+                        size=None,
+                    ),
+                ),
+                ("currency", models.CharField(default="EUR", max_length=3)),
+                (
+                    "rate_per_second",
+                    models.FloatField(default=50, help_text="Messages per second, all workers."),
+                ),
+                (
+                    "max_in_flight",
+                    models.PositiveIntegerField(
+                        default=64, help_text="Submits on the wire at once, per worker (a wave)."
+                    ),
+                ),
+                (
+                    "dlr_timeout_hours",
+                    models.PositiveIntegerField(
+                        default=72,
+                        help_text="Without a receipt for so long a message is expired [R-10.21].",
+                    ),
+                ),
+                (
+                    "handles_stop_replies",
+                    models.BooleanField(
+                        default=False, help_text="The provider answers STOP itself [R-2.11]."
+                    ),
+                ),
+                ("split_mode", models.CharField(default="codepoint", max_length=10)),
+                (
+                    "balance",
+                    models.DecimalField(blank=True, decimal_places=4, max_digits=14, null=True),
+                ),
+                ("balance_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "state_reason",
+                    models.CharField(
+                        blank=True, help_text="Why it is degraded or disabled.", max_length=200
+                    ),
+                ),
+                ("version", models.IntegerField(default=1)),
+                (
+                    "fallback",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="gateways.gateway",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Batch',
+            name="Batch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', django_fsm.FSMField(default='building', max_length=50, protected=True)),
-                ('label', models.CharField(max_length=160)),
-                ('purpose', models.CharField(help_text='marketing, notification, transactional, otp, test or reply.', max_length=16)),
-                ('action_request_id', models.UUIDField(help_text='The approval it was released by.', null=True)),
-                ('content_hash', models.CharField(blank=True, max_length=64)),
-                ('quiet_mode', models.CharField(default='strict', max_length=8)),
-                ('not_before', models.DateTimeField(null=True)),
-                ('not_after', models.DateTimeField(null=True)),
-                ('per_minute', models.PositiveIntegerField(help_text="Batching pace: messages a minute; empty = the gateway's rate.", null=True)),
-                ('cost_ceiling', models.DecimalField(decimal_places=4, max_digits=14)),
-                ('currency', models.CharField(max_length=3)),
-                ('planned', models.BigIntegerField(default=0, help_text='Messages materialised.')),
-                ('parts_reserved', models.BigIntegerField(default=0, help_text='Still reserved in the quota.')),
-                ('money_reserved', models.DecimalField(decimal_places=6, default=0, help_text='Still reserved in the quota.', max_digits=16)),
-                ('money_committed', models.DecimalField(decimal_places=6, default=0, help_text='Charged or on the wire; never above cost_ceiling.', max_digits=16)),
-                ('hold_reason', models.CharField(blank=True, max_length=200)),
-                ('created_at', models.DateTimeField()),
-                ('started_at', models.DateTimeField(null=True)),
-                ('handed_over_at', models.DateTimeField(help_text='When nothing was left to hand over; receipts may still come.', null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('version', models.IntegerField(default=1)),
-                ('brand', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.brand')),
-                ('team', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.team')),
-                ('gateway', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='gateways.gateway')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("state", django_fsm.FSMField(default="building", max_length=50, protected=True)),
+                ("label", models.CharField(max_length=160)),
+                (
+                    "purpose",
+                    models.CharField(
+                        help_text="marketing, notification, transactional, otp, test or reply.",
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "action_request_id",
+                    models.UUIDField(help_text="The approval it was released by.", null=True),
+                ),
+                ("content_hash", models.CharField(blank=True, max_length=64)),
+                ("quiet_mode", models.CharField(default="strict", max_length=8)),
+                ("not_before", models.DateTimeField(null=True)),
+                ("not_after", models.DateTimeField(null=True)),
+                (
+                    "per_minute",
+                    models.PositiveIntegerField(
+                        help_text="Batching pace: messages a minute; empty = the gateway's rate.",
+                        null=True,
+                    ),
+                ),
+                ("cost_ceiling", models.DecimalField(decimal_places=4, max_digits=14)),
+                ("currency", models.CharField(max_length=3)),
+                ("planned", models.BigIntegerField(default=0, help_text="Messages materialised.")),
+                (
+                    "parts_reserved",
+                    models.BigIntegerField(default=0, help_text="Still reserved in the quota."),
+                ),
+                (
+                    "money_reserved",
+                    models.DecimalField(
+                        decimal_places=6,
+                        default=0,
+                        help_text="Still reserved in the quota.",
+                        max_digits=16,
+                    ),
+                ),
+                (
+                    "money_committed",
+                    models.DecimalField(
+                        decimal_places=6,
+                        default=0,
+                        help_text="Charged or on the wire; never above cost_ceiling.",
+                        max_digits=16,
+                    ),
+                ),
+                ("hold_reason", models.CharField(blank=True, max_length=200)),
+                ("created_at", models.DateTimeField()),
+                ("started_at", models.DateTimeField(null=True)),
+                (
+                    "handed_over_at",
+                    models.DateTimeField(
+                        help_text="When nothing was left to hand over; receipts may still come.",
+                        null=True,
+                    ),
+                ),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("version", models.IntegerField(default=1)),
+                (
+                    "brand",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.brand",
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.team",
+                    ),
+                ),
+                (
+                    "gateway",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="gateways.gateway",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'batches',
+                "verbose_name_plural": "batches",
             },
         ),
         migrations.CreateModel(
-            name='InboundMessage',
+            name="InboundMessage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('external_id', models.CharField(max_length=80)),
-                ('phone', models.CharField(help_text='E.164, or the sender as it came.', max_length=40)),
-                ('phone_hash', models.BinaryField(max_length=32)),
-                ('contact_id', models.BigIntegerField(db_index=True, null=True)),
-                ('to', models.CharField(max_length=40)),
-                ('text', models.TextField()),
-                ('normalised', models.TextField(blank=True)),
-                ('action', models.CharField(max_length=16)),
-                ('level', models.CharField(max_length=8)),
-                ('keyword', models.CharField(blank=True, max_length=40)),
-                ('language', models.CharField(blank=True, max_length=12)),
-                ('raw', models.BinaryField(default=b'')),
-                ('received_at', models.DateTimeField(help_text="The gateway's clock.")),
-                ('stored_at', models.DateTimeField(help_text='Ours.')),
-                ('suppression_id', models.BigIntegerField(null=True)),
-                ('reply_message_id', models.BigIntegerField(null=True)),
-                ('reviewed_at', models.DateTimeField(null=True)),
-                ('brand', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.brand')),
-                ('gateway', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='gateways.gateway')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("external_id", models.CharField(max_length=80)),
+                (
+                    "phone",
+                    models.CharField(help_text="E.164, or the sender as it came.", max_length=40),
+                ),
+                ("phone_hash", models.BinaryField(max_length=32)),
+                ("contact_id", models.BigIntegerField(db_index=True, null=True)),
+                ("to", models.CharField(max_length=40)),
+                ("text", models.TextField()),
+                ("normalised", models.TextField(blank=True)),
+                ("action", models.CharField(max_length=16)),
+                ("level", models.CharField(max_length=8)),
+                ("keyword", models.CharField(blank=True, max_length=40)),
+                ("language", models.CharField(blank=True, max_length=12)),
+                ("raw", models.BinaryField(default=b"")),
+                ("received_at", models.DateTimeField(help_text="The gateway's clock.")),
+                ("stored_at", models.DateTimeField(help_text="Ours.")),
+                ("suppression_id", models.BigIntegerField(null=True)),
+                ("reply_message_id", models.BigIntegerField(null=True)),
+                ("reviewed_at", models.DateTimeField(null=True)),
+                (
+                    "brand",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.brand",
+                    ),
+                ),
+                (
+                    "gateway",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="gateways.gateway",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('contact_id', models.BigIntegerField(db_index=True, null=True)),
-                ('phone', models.CharField(max_length=16)),
-                ('country', models.CharField(max_length=2)),
-                ('body', models.TextField()),
-                ('encoding', models.CharField(max_length=5)),
-                ('parts', models.PositiveSmallIntegerField(help_text='Estimate made at materialisation.')),
-                ('price', models.DecimalField(decimal_places=6, help_text='Price of one part at materialisation.', max_digits=12)),
-                ('state', models.CharField(db_default='queued', default='queued', max_length=12)),
-                ('reason', models.CharField(blank=True, db_default='', help_text='Why skipped, held, failed or stopped.', max_length=32)),
-                ('held_until', models.DateTimeField(null=True)),
-                ('attempt', models.PositiveSmallIntegerField(db_default=0, default=0)),
-                ('gateway_id', models.BigIntegerField(help_text="Gateway that took it (failover may differ from the batch's).", null=True)),
-                ('gateway_message_id', models.CharField(blank=True, db_default='', max_length=64)),
-                ('handed_at', models.DateTimeField(null=True)),
-                ('accepted_at', models.DateTimeField(null=True)),
-                ('final_at', models.DateTimeField(null=True)),
-                ('parts_billed', models.PositiveSmallIntegerField(null=True)),
-                ('price_billed', models.DecimalField(decimal_places=6, help_text='Whole message.', max_digits=12, null=True)),
-                ('error_code', models.CharField(blank=True, db_default='', max_length=32)),
-                ('error_class', models.CharField(blank=True, db_default='', max_length=12)),
-                ('created_at', models.DateTimeField()),
-                ('batch', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='messages', to='gateways.batch')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("contact_id", models.BigIntegerField(db_index=True, null=True)),
+                ("phone", models.CharField(max_length=16)),
+                ("country", models.CharField(max_length=2)),
+                ("body", models.TextField()),
+                ("encoding", models.CharField(max_length=5)),
+                (
+                    "parts",
+                    models.PositiveSmallIntegerField(help_text="Estimate made at materialisation."),
+                ),
+                (
+                    "price",
+                    models.DecimalField(
+                        decimal_places=6,
+                        help_text="Price of one part at materialisation.",
+                        max_digits=12,
+                    ),
+                ),
+                ("state", models.CharField(db_default="queued", default="queued", max_length=12)),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True,
+                        db_default="",
+                        help_text="Why skipped, held, failed or stopped.",
+                        max_length=32,
+                    ),
+                ),
+                ("held_until", models.DateTimeField(null=True)),
+                ("attempt", models.PositiveSmallIntegerField(db_default=0, default=0)),
+                (
+                    "gateway_id",
+                    models.BigIntegerField(
+                        help_text="Gateway that took it (failover may differ from the batch's).",
+                        null=True,
+                    ),
+                ),
+                ("gateway_message_id", models.CharField(blank=True, db_default="", max_length=64)),
+                ("handed_at", models.DateTimeField(null=True)),
+                ("accepted_at", models.DateTimeField(null=True)),
+                ("final_at", models.DateTimeField(null=True)),
+                ("parts_billed", models.PositiveSmallIntegerField(null=True)),
+                (
+                    "price_billed",
+                    models.DecimalField(
+                        decimal_places=6, help_text="Whole message.", max_digits=12, null=True
+                    ),
+                ),
+                ("error_code", models.CharField(blank=True, db_default="", max_length=32)),
+                ("error_class", models.CharField(blank=True, db_default="", max_length=12)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="messages",
+                        to="gateways.batch",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Quota',
+            name="Quota",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('month', models.DateField(help_text='First day of the month.')),
-                ('message_limit', models.BigIntegerField(help_text='Parts per month.')),
-                ('money_limit', models.DecimalField(decimal_places=4, max_digits=14)),
-                ('currency', models.CharField(max_length=3)),
-                ('parts_reserved', models.BigIntegerField(default=0)),
-                ('parts_spent', models.BigIntegerField(default=0)),
-                ('money_reserved', models.DecimalField(decimal_places=6, default=0, max_digits=16)),
-                ('money_spent', models.DecimalField(decimal_places=6, default=0, max_digits=16)),
-                ('team', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='quotas', to='accounts.team')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("month", models.DateField(help_text="First day of the month.")),
+                ("message_limit", models.BigIntegerField(help_text="Parts per month.")),
+                ("money_limit", models.DecimalField(decimal_places=4, max_digits=14)),
+                ("currency", models.CharField(max_length=3)),
+                ("parts_reserved", models.BigIntegerField(default=0)),
+                ("parts_spent", models.BigIntegerField(default=0)),
+                ("money_reserved", models.DecimalField(decimal_places=6, default=0, max_digits=16)),
+                ("money_spent", models.DecimalField(decimal_places=6, default=0, max_digits=16)),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="quotas",
+                        to="accounts.team",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='LedgerEntry',
+            name="LedgerEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(help_text='reserve, release or settle.', max_length=8)),
-                ('parts', models.BigIntegerField()),
-                ('amount', models.DecimalField(decimal_places=6, max_digits=16)),
-                ('currency', models.CharField(max_length=3)),
-                ('created_at', models.DateTimeField()),
-                ('note', models.CharField(blank=True, max_length=160)),
-                ('batch', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='ledger', to='gateways.batch')),
-                ('quota', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='gateways.quota')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("kind", models.CharField(help_text="reserve, release or settle.", max_length=8)),
+                ("parts", models.BigIntegerField()),
+                ("amount", models.DecimalField(decimal_places=6, max_digits=16)),
+                ("currency", models.CharField(max_length=3)),
+                ("created_at", models.DateTimeField()),
+                ("note", models.CharField(blank=True, max_length=160)),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="ledger",
+                        to="gateways.batch",
+                    ),
+                ),
+                (
+                    "quota",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="entries",
+                        to="gateways.quota",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'ledger entries',
+                "verbose_name_plural": "ledger entries",
             },
         ),
         migrations.AddField(
-            model_name='batch',
-            name='quota',
-            field=models.ForeignKey(help_text='The month its money was reserved in.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='gateways.quota'),
+            model_name="batch",
+            name="quota",
+            field=models.ForeignKey(
+                help_text="The month its money was reserved in.",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="gateways.quota",
+            ),
         ),
         migrations.CreateModel(
-            name='Rate',
+            name="Rate",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('country', models.CharField(max_length=2)),
-                ('operator', models.CharField(blank=True, help_text='MCC+MNC; empty = any operator.', max_length=8)),
-                ('price', models.DecimalField(decimal_places=6, max_digits=12)),
-                ('currency', models.CharField(max_length=3)),
-                ('valid_from', models.DateTimeField()),
-                ('valid_to', models.DateTimeField(blank=True, null=True)),
-                ('source', models.CharField(default='manual', max_length=24)),
-                ('fetched_at', models.DateTimeField()),
-                ('gateway', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rates', to='gateways.gateway')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("country", models.CharField(max_length=2)),
+                (
+                    "operator",
+                    models.CharField(
+                        blank=True, help_text="MCC+MNC; empty = any operator.", max_length=8
+                    ),
+                ),
+                ("price", models.DecimalField(decimal_places=6, max_digits=12)),
+                ("currency", models.CharField(max_length=3)),
+                ("valid_from", models.DateTimeField()),
+                ("valid_to", models.DateTimeField(blank=True, null=True)),
+                ("source", models.CharField(default="manual", max_length=24)),
+                ("fetched_at", models.DateTimeField()),
+                (
+                    "gateway",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="rates",
+                        to="gateways.gateway",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Receipt',
+            name="Receipt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(default='dlr', max_length=8)),
-                ('message_id', models.BigIntegerField(help_text='Ours, from the callback URL.', null=True)),
-                ('raw', models.BinaryField()),
-                ('content_type', models.CharField(blank=True, max_length=80)),
-                ('received_at', models.DateTimeField(db_index=True)),
-                ('state', models.CharField(default='new', help_text='new, applied, duplicate, late, parked or unusable.', max_length=12)),
-                ('note', models.CharField(blank=True, max_length=200)),
-                ('applied_at', models.DateTimeField(null=True)),
-                ('gateway', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='gateways.gateway')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("kind", models.CharField(default="dlr", max_length=8)),
+                (
+                    "message_id",
+                    models.BigIntegerField(help_text="Ours, from the callback URL.", null=True),
+                ),
+                ("raw", models.BinaryField()),
+                ("content_type", models.CharField(blank=True, max_length=80)),
+                ("received_at", models.DateTimeField(db_index=True)),
+                (
+                    "state",
+                    models.CharField(
+                        default="new",
+                        help_text="new, applied, duplicate, late, parked or unusable.",
+                        max_length=12,
+                    ),
+                ),
+                ("note", models.CharField(blank=True, max_length=200)),
+                ("applied_at", models.DateTimeField(null=True)),
+                (
+                    "gateway",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="gateways.gateway",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='SenderId',
+            name="SenderId",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', django_fsm.FSMField(default='draft', max_length=50, protected=True)),
-                ('value', models.CharField(max_length=16)),
-                ('kind', models.CharField(help_text='alphanumeric, msisdn, shortcode or tollfree.', max_length=12)),
-                ('can_receive', models.BooleanField(default=False, help_text='False forces another opt-out path [R-5.4].')),
-                ('registration', models.CharField(blank=True, help_text='Registry, e.g. SSRS, SSIR, 10DLC.', max_length=40)),
-                ('registration_state', models.CharField(default='not_required', max_length=24)),
-                ('restrictions', models.CharField(blank=True, max_length=300)),
-                ('created_at', models.DateTimeField()),
-                ('version', models.IntegerField(default=1)),
-                ('brand', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.brand')),
-                ('team', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.team')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("state", django_fsm.FSMField(default="draft", max_length=50, protected=True)),
+                ("value", models.CharField(max_length=16)),
+                (
+                    "kind",
+                    models.CharField(
+                        help_text="alphanumeric, msisdn, shortcode or tollfree.", max_length=12
+                    ),
+                ),
+                (
+                    "can_receive",
+                    models.BooleanField(
+                        default=False, help_text="False forces another opt-out path [R-5.4]."
+                    ),
+                ),
+                (
+                    "registration",
+                    models.CharField(
+                        blank=True, help_text="Registry, e.g. SSRS, SSIR, 10DLC.", max_length=40
+                    ),
+                ),
+                ("registration_state", models.CharField(default="not_required", max_length=24)),
+                ("restrictions", models.CharField(blank=True, max_length=300)),
+                ("created_at", models.DateTimeField()),
+                ("version", models.IntegerField(default=1)),
+                (
+                    "brand",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.brand",
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.team",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='SenderEligibility',
+            name="SenderEligibility",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('country', models.CharField(max_length=2)),
-                ('status', models.CharField(help_text='allowed, register, forbidden or unknown.', max_length=10)),
-                ('note', models.CharField(blank=True, max_length=200)),
-                ('sender', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='eligibility', to='gateways.senderid')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("country", models.CharField(max_length=2)),
+                (
+                    "status",
+                    models.CharField(
+                        help_text="allowed, register, forbidden or unknown.", max_length=10
+                    ),
+                ),
+                ("note", models.CharField(blank=True, max_length=200)),
+                (
+                    "sender",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="eligibility",
+                        to="gateways.senderid",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='batch',
-            name='sender',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='gateways.senderid'),
+            model_name="batch",
+            name="sender",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="gateways.senderid",
+            ),
         ),
         migrations.CreateModel(
-            name='BatchSlice',
+            name="BatchSlice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.IntegerField()),
-                ('first_id', models.BigIntegerField()),
-                ('last_id', models.BigIntegerField()),
-                ('state', models.CharField(default='ready', help_text='ready, leased, done, closed or quarantined.', max_length=12)),
-                ('not_before', models.DateTimeField(help_text='When its next message may go.')),
-                ('lease_owner', models.CharField(blank=True, max_length=80)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('crashes', models.PositiveSmallIntegerField(default=0, help_text='Expired leases in a row without progress [R-10.26].')),
-                ('parts_settled', models.BigIntegerField(default=0)),
-                ('money_settled', models.DecimalField(decimal_places=6, default=0, max_digits=16)),
-                ('batch', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='slices', to='gateways.batch')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.IntegerField()),
+                ("first_id", models.BigIntegerField()),
+                ("last_id", models.BigIntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        default="ready",
+                        help_text="ready, leased, done, closed or quarantined.",
+                        max_length=12,
+                    ),
+                ),
+                ("not_before", models.DateTimeField(help_text="When its next message may go.")),
+                ("lease_owner", models.CharField(blank=True, max_length=80)),
+                ("lease_until", models.DateTimeField(null=True)),
+                (
+                    "crashes",
+                    models.PositiveSmallIntegerField(
+                        default=0, help_text="Expired leases in a row without progress [R-10.26]."
+                    ),
+                ),
+                ("parts_settled", models.BigIntegerField(default=0)),
+                ("money_settled", models.DecimalField(decimal_places=6, default=0, max_digits=16)),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="slices",
+                        to="gateways.batch",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['state', 'not_before'], name='slice_due')],
-                'constraints': [models.UniqueConstraint(fields=('batch', 'number'), name='slice_once'), models.CheckConstraint(condition=models.Q(('state__in', ('ready', 'leased', 'done', 'closed', 'quarantined'))), name='slice_state_word')],
+                "indexes": [models.Index(fields=["state", "not_before"], name="slice_due")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("batch", "number"), name="slice_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("state__in", ("ready", "leased", "done", "closed", "quarantined"))
+                        ),
+                        name="slice_state_word",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='FrequencyCap',
+            name="FrequencyCap",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('purpose', models.CharField(max_length=16)),
-                ('window_hours', models.PositiveIntegerField()),
-                ('limit', models.PositiveSmallIntegerField()),
-                ('brand', models.ForeignKey(help_text='Empty: all.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.brand')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("purpose", models.CharField(max_length=16)),
+                ("window_hours", models.PositiveIntegerField()),
+                ("limit", models.PositiveSmallIntegerField()),
+                (
+                    "brand",
+                    models.ForeignKey(
+                        help_text="Empty: all.",
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="accounts.brand",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('brand', 'purpose', 'window_hours'), name='cap_once', nulls_distinct=False), models.CheckConstraint(condition=models.Q(('limit__gte', 1), ('limit__lte', 16), ('window_hours__gte', 1)), name='cap_countable')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("brand", "purpose", "window_hours"),
+                        name="cap_once",
+                        nulls_distinct=False,
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("limit__gte", 1), ("limit__lte", 16), ("window_hours__gte", 1)
+                        ),
+                        name="cap_countable",
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='gateway',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ('active', 'degraded', 'disabled'))), name='gateway_state_word'),
+            model_name="gateway",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ("active", "degraded", "disabled"))),
+                name="gateway_state_word",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='gateway',
-            constraint=models.CheckConstraint(condition=models.Q(('max_in_flight__gt', 0), ('rate_per_second__gt', 0)), name='gateway_moves'),
+            model_name="gateway",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("max_in_flight__gt", 0), ("rate_per_second__gt", 0)),
+                name="gateway_moves",
+            ),
         ),
         migrations.AddIndex(
-            model_name='inboundmessage',
-            index=models.Index(fields=['-stored_at', '-id'], name='inbound_newest'),
+            model_name="inboundmessage",
+            index=models.Index(fields=["-stored_at", "-id"], name="inbound_newest"),
         ),
         migrations.AddIndex(
-            model_name='inboundmessage',
-            index=models.Index(fields=['phone_hash', '-stored_at'], name='inbound_by_phone'),
+            model_name="inboundmessage",
+            index=models.Index(fields=["phone_hash", "-stored_at"], name="inbound_by_phone"),
         ),
         migrations.AddIndex(
-            model_name='inboundmessage',
-            index=models.Index(condition=models.Q(('reply_message_id__isnull', False)), fields=['reply_message_id'], name='inbound_reply'),
+            model_name="inboundmessage",
+            index=models.Index(
+                condition=models.Q(("reply_message_id__isnull", False)),
+                fields=["reply_message_id"],
+                name="inbound_reply",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='inboundmessage',
-            constraint=models.UniqueConstraint(fields=('gateway', 'external_id'), name='inbound_once'),
+            model_name="inboundmessage",
+            constraint=models.UniqueConstraint(
+                fields=("gateway", "external_id"), name="inbound_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['accepted', 'delivered', 'expired', 'failed', 'handing_over', 'held', 'planned', 'quarantined', 'queued', 'rejected', 'skipped', 'stopped', 'undelivered', 'unknown'])), name='message_state_word'),
+            model_name="message",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [
+                            "accepted",
+                            "delivered",
+                            "expired",
+                            "failed",
+                            "handing_over",
+                            "held",
+                            "planned",
+                            "quarantined",
+                            "queued",
+                            "rejected",
+                            "skipped",
+                            "stopped",
+                            "undelivered",
+                            "unknown",
+                        ],
+                    )
+                ),
+                name="message_state_word",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='quota',
-            constraint=models.UniqueConstraint(fields=('team', 'month'), name='quota_once'),
+            model_name="quota",
+            constraint=models.UniqueConstraint(fields=("team", "month"), name="quota_once"),
         ),
         migrations.AddConstraint(
-            model_name='quota',
-            constraint=models.CheckConstraint(condition=models.Q(('money_reserved__gte', 0), ('money_spent__gte', 0), ('parts_reserved__gte', 0), ('parts_spent__gte', 0)), name='quota_not_negative'),
+            model_name="quota",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("money_reserved__gte", 0),
+                    ("money_spent__gte", 0),
+                    ("parts_reserved__gte", 0),
+                    ("parts_spent__gte", 0),
+                ),
+                name="quota_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ledgerentry',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ('reserve', 'release', 'settle'))), name='ledger_kind_word'),
+            model_name="ledgerentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ("reserve", "release", "settle"))),
+                name="ledger_kind_word",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rate',
-            constraint=models.UniqueConstraint(fields=('gateway', 'country', 'operator', 'valid_from'), name='rate_once'),
+            model_name="rate",
+            constraint=models.UniqueConstraint(
+                fields=("gateway", "country", "operator", "valid_from"), name="rate_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rate',
-            constraint=models.CheckConstraint(condition=models.Q(('price__gte', 0)), name='rate_price_not_negative'),
+            model_name="rate",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("price__gte", 0)), name="rate_price_not_negative"
+            ),
         ),
         migrations.AddIndex(
-            model_name='receipt',
-            index=models.Index(condition=models.Q(('state__in', ['new', 'parked'])), fields=['id'], name='receipt_open'),
+            model_name="receipt",
+            index=models.Index(
+                condition=models.Q(("state__in", ["new", "parked"])),
+                fields=["id"],
+                name="receipt_open",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='receipt',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ('new', 'applied', 'duplicate', 'late', 'parked', 'unusable'))), name='receipt_state_word'),
+            model_name="receipt",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state__in", ("new", "applied", "duplicate", "late", "parked", "unusable"))
+                ),
+                name="receipt_state_word",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='receipt',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['dlr', 'inbound'])), name='receipt_kind_word'),
+            model_name="receipt",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["dlr", "inbound"])), name="receipt_kind_word"
+            ),
         ),
         migrations.AddIndex(
-            model_name='senderid',
-            index=models.Index(fields=['value'], name='sender_value'),
+            model_name="senderid",
+            index=models.Index(fields=["value"], name="sender_value"),
         ),
         migrations.AddConstraint(
-            model_name='senderid',
-            constraint=models.UniqueConstraint(fields=('team', 'value'), name='sender_once'),
+            model_name="senderid",
+            constraint=models.UniqueConstraint(fields=("team", "value"), name="sender_once"),
         ),
         migrations.AddConstraint(
-            model_name='senderid',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ('draft', 'submitted', 'pending_confirmation', 'verified', 'rejected', 'suspended', 'expired'))), name='sender_state_word'),
+            model_name="senderid",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        (
+                            "draft",
+                            "submitted",
+                            "pending_confirmation",
+                            "verified",
+                            "rejected",
+                            "suspended",
+                            "expired",
+                        ),
+                    )
+                ),
+                name="sender_state_word",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='senderid',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ('alphanumeric', 'msisdn', 'shortcode', 'tollfree'))), name='sender_kind_word'),
+            model_name="senderid",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("kind__in", ("alphanumeric", "msisdn", "shortcode", "tollfree"))
+                ),
+                name="sender_kind_word",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='senderid',
-            constraint=models.CheckConstraint(condition=models.Q(('can_receive', True), ('kind', 'alphanumeric'), _negated=True), name='sender_alphanumeric_one_way'),
+            model_name="senderid",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("can_receive", True), ("kind", "alphanumeric"), _negated=True),
+                name="sender_alphanumeric_one_way",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sendereligibility',
-            constraint=models.UniqueConstraint(fields=('sender', 'country'), name='sender_country_once'),
+            model_name="sendereligibility",
+            constraint=models.UniqueConstraint(
+                fields=("sender", "country"), name="sender_country_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sendereligibility',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ('allowed', 'register', 'forbidden', 'unknown'))), name='eligibility_word'),
+            model_name="sendereligibility",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ("allowed", "register", "forbidden", "unknown"))),
+                name="eligibility_word",
+            ),
         ),
         migrations.AddIndex(
-            model_name='batch',
-            index=models.Index(condition=models.Q(('state__in', ['ready', 'sending', 'paused'])), fields=['state'], name='batch_open'),
+            model_name="batch",
+            index=models.Index(
+                condition=models.Q(("state__in", ["ready", "sending", "paused"])),
+                fields=["state"],
+                name="batch_open",
+            ),
         ),
         migrations.AddIndex(
-            model_name='batch',
-            index=models.Index(fields=['-created_at', '-id'], name='batch_newest'),
+            model_name="batch",
+            index=models.Index(fields=["-created_at", "-id"], name="batch_newest"),
         ),
         migrations.AddConstraint(
-            model_name='batch',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ('building', 'ready', 'sending', 'paused', 'done', 'stopped'))), name='batch_state_word'),
+            model_name="batch",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state__in", ("building", "ready", "sending", "paused", "done", "stopped"))
+                ),
+                name="batch_state_word",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='batch',
-            constraint=models.CheckConstraint(condition=models.Q(('purpose__in', ('marketing', 'notification', 'transactional', 'otp', 'test', 'reply'))), name='batch_purpose_word'),
+            model_name="batch",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "purpose__in",
+                        ("marketing", "notification", "transactional", "otp", "test", "reply"),
+                    )
+                ),
+                name="batch_purpose_word",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='batch',
-            constraint=models.CheckConstraint(condition=models.Q(('money_reserved__gte', 0), ('parts_reserved__gte', 0)), name='batch_reserve_not_negative'),
+            model_name="batch",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("money_reserved__gte", 0), ("parts_reserved__gte", 0)),
+                name="batch_reserve_not_negative",
+            ),
         ),
     ]

@@ -92,4 +92,5 @@ def _rows(statement: str, batch_ids: list[int]) -> list[tuple[Any, ...]]:
         return []
     with connection.cursor() as cursor:
         cursor.execute(statement, [batch_ids])
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows

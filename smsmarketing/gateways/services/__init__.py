@@ -15,6 +15,7 @@ from smsmarketing.gateways.services.gateways import (
     caps_set,
     gateway_create,
     gateway_degrade,
+    gateway_recover,
     quota_set,
     rate_set,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "caps_set",
     "gateway_create",
     "gateway_degrade",
+    "gateway_recover",
     "messages_copy",
     "quota_lock",
     "quota_set",

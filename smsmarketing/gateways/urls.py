@@ -1,0 +1,14 @@
+"""Paths of the wire, below /webhooks/."""
+
+from django.urls import path
+
+from smsmarketing.gateways import webhooks
+
+urlpatterns = [
+    path(
+        "<slug:slug>/<str:secret>/dlr/<int:message_id>",
+        webhooks.receipt_view,
+        name="webhook-receipt",
+    ),
+    path("<slug:slug>/<str:secret>/inbound", webhooks.inbound_view, name="webhook-inbound"),
+]

@@ -1,0 +1,200 @@
+"""Where gateways post receipts and replies [R-10.1]-[R-10.5].
+
+`POST /webhooks/<slug>/<secret>/dlr/<message id>` and `POST /webhooks/<slug>/<secret>/inbound`. The
+body is stored before anything else happens; the answer is exactly what the transport says, or the
+provider repeats the call:
+
+- wrong secret, unknown gateway, foreign address: 403, counted, nothing stored, body not logged;
+- too large: 413; unreadable (truncated, not JSON): stored as unusable and 400, so that a whole copy
+  comes again;
+- unknown message id: stored and acknowledged, since a receipt may overtake the submit [R-10.3];
+- database down: 503, so that the provider keeps it for us.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import NamedTuple
+
+import structlog
+from django.core.cache import cache
+from django.core.exceptions import RequestDataTooBig
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+from redis.exceptions import RedisError
+
+from smsmarketing.gateways import transports
+from smsmarketing.gateways.credentials import webhook_secret_matches
+from smsmarketing.gateways.intake import inbound_receive, receipt_store
+from smsmarketing.gateways.models import Gateway, Receipt
+from smsmarketing.gateways.transports.base import (
+    MAX_WEBHOOK_BYTES,
+    MESSAGE_ID_PARAMETER,
+    TransportDataError,
+    WebhookAck,
+)
+from smsmarketing.gateways.transports.inbound import inbound_ack, inbound_events
+
+logger = structlog.get_logger("smsmarketing.gateways.webhooks")
+
+_REMEMBERED_S = 2.0
+"""How long a process trusts the gateway row it read: a changed secret holds after this."""
+_SAME_BODY_FOR = timedelta(hours=1)
+"""An unreadable body that is repeated within this is kept once."""
+_LARGEST_ID = 2**63 - 1
+_gateways: dict[str, tuple[float, Gateway | None]] = {}
+
+
+class _Taken(NamedTuple):
+    """A call that may be believed: whose it is, and its bytes."""
+
+    gateway: Gateway
+    body: bytes
+    content_type: str
+
+
+@csrf_exempt
+@require_POST
+def receipt_view(request: HttpRequest, slug: str, secret: str, message_id: int) -> HttpResponse:
+    """A delivery receipt for one of our messages."""
+
+    def handle(taken: _Taken) -> HttpResponse:
+        transport = transports.get(taken.gateway.transport)
+        problem = ""
+        try:
+            transport.webhook_events(
+                taken.body,
+                {"content-type": taken.content_type},
+                {MESSAGE_ID_PARAMETER: str(message_id)},
+            )
+        except TransportDataError as exc:
+            problem = f"{exc.code}: {exc}"
+        if problem:
+            known = message_id if message_id <= _LARGEST_ID else None
+            return _unusable(taken, problem, kind="dlr", message_id=known)
+        receipt_store(
+            taken.gateway.pk,
+            # An id that no row can have is kept without it: acknowledged, and unusable later.
+            message_id=message_id if message_id <= _LARGEST_ID else None,
+            raw=taken.body,
+            content_type=taken.content_type,
+        )
+        return _answer(transport.webhook_ack())
+
+    return _call(request, slug, secret, handle)
+
+
+@csrf_exempt
+@require_POST
+def inbound_view(request: HttpRequest, slug: str, secret: str) -> HttpResponse:
+    """A text that a person sent; a STOP in it holds before this answers [R-2.8]."""
+
+    def handle(taken: _Taken) -> HttpResponse:
+        try:
+            events = inbound_events(taken.body, {"content-type": taken.content_type}, {})
+        except TransportDataError as exc:
+            return _unusable(taken, f"{exc.code}: {exc}", kind="inbound", message_id=None)
+        for event in events:
+            inbound_receive(taken.gateway, event, raw=taken.body)
+        return _answer(inbound_ack())
+
+    return _call(request, slug, secret, handle)
+
+
+def _call(
+    request: HttpRequest, slug: str, secret: str, handle: Callable[[_Taken], HttpResponse]
+) -> HttpResponse:
+    """Believe the caller or not, read the body within its limit, and never say 200 when the
+    database did not keep it.
+    """
+    try:
+        gateway = _gateway(slug)
+        if not webhook_secret_matches(gateway, secret) or gateway is None:
+            return _refuse(slug, "secret")
+        if not _address_allowed(gateway, request.META.get("REMOTE_ADDR", "")):
+            return _refuse(slug, "address")
+        try:
+            if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_WEBHOOK_BYTES:
+                return HttpResponse(status=413)
+            body = request.body
+        except (RequestDataTooBig, ValueError):
+            return HttpResponse(status=413)
+        except UnreadablePostError:
+            return HttpResponse(status=400)
+        if len(body) > MAX_WEBHOOK_BYTES:
+            return HttpResponse(status=413)
+        return handle(_Taken(gateway, body, request.META.get("CONTENT_TYPE", "")))
+    except (DatabaseError, InterfaceError):
+        logger.exception("webhook_not_stored", gateway=slug)
+        response = HttpResponse("Try again later.", status=503, content_type="text/plain")
+        response["Retry-After"] = "30"
+        return response
+
+
+def _gateway(slug: str) -> Gateway | None:
+    now = time.monotonic()
+    known = _gateways.get(slug)
+    if known is not None and now - known[0] < _REMEMBERED_S:
+        return known[1]
+    gateway = Gateway.objects.filter(slug=slug).first()
+    if gateway is not None or known is not None:  # made-up names must not fill the memory
+        _gateways[slug] = (now, gateway)
+    return gateway
+
+
+def _address_allowed(gateway: Gateway, address: str) -> bool:
+    if not gateway.webhook_ips:
+        return True
+    try:
+        caller = ipaddress.ip_address(address)
+        return any(
+            caller in ipaddress.ip_network(block, strict=False) for block in gateway.webhook_ips
+        )
+    except ValueError:
+        return False
+
+
+def _refuse(slug: str, why: str) -> HttpResponse:
+    """403 for every reason alike; a counter and a log line without the body are all that stays."""
+    logger.warning("webhook_refused", why=why)
+    key = f"webhooks:refused:{why}"
+    try:
+        cache.add(key, 0, timeout=86_400)
+        cache.incr(key)
+    except (RedisError, ValueError, OSError):
+        logger.warning("webhook_counter_unavailable")
+    return HttpResponse(status=403)
+
+
+def _unusable(taken: _Taken, problem: str, *, kind: str, message_id: int | None) -> HttpResponse:
+    """Keep an unreadable body once and ask for a whole copy."""
+    logger.warning("webhook_unusable", gateway_id=taken.gateway.pk, kind=kind)
+    kept = Receipt.objects.filter(
+        received_at__gt=timezone.now() - _SAME_BODY_FOR,
+        gateway=taken.gateway,
+        kind=kind,
+        state="unusable",
+        raw=taken.body,
+        message_id=message_id,
+    ).exists()
+    if not kept:
+        receipt_store(
+            taken.gateway.pk,
+            message_id=message_id,
+            raw=taken.body,
+            content_type=taken.content_type,
+            kind=kind,
+            state="unusable",
+            note=problem,
+        )
+    return HttpResponse("The body cannot be read.", status=400, content_type="text/plain")
+
+
+def _answer(ack: WebhookAck) -> HttpResponse:
+    return HttpResponse(ack.body, status=ack.status, content_type=ack.content_type)

@@ -67,3 +67,24 @@ def field_items(schema: Any) -> dict[str, Any]:
             found: dict[str, Any] = item["items"]
             return found
     return {}
+
+
+_NAMED = ("properties", "$defs")
+
+
+def schema_slim(schema: dict[str, Any]) -> dict[str, Any]:
+    """A copy without the titles that pydantic makes from names: an eighth of a tool's size, and no news."""
+    found: dict[str, Any] = _slim(schema, names=False)
+    return found
+
+
+def _slim(value: Any, *, names: bool) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: _slim(item, names=key in _NAMED and not names)
+            for key, item in value.items()
+            if names or key != "title"
+        }
+    if isinstance(value, list):
+        return [_slim(item, names=False) for item in value]
+    return value

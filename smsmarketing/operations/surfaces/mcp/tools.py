@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from collections.abc import Mapping
@@ -21,7 +20,7 @@ from smsmarketing.operations.surfaces.bodies import (
     meta_body,
 )
 from smsmarketing.operations.surfaces.calls import operation_call
-from smsmarketing.operations.surfaces.schemas import input_schema
+from smsmarketing.operations.surfaces.schemas import input_schema, schema_slim
 from smsmarketing.operations.types import (
     Actor,
     Approval,
@@ -34,6 +33,7 @@ from smsmarketing.operations.types import (
 
 KEY_FIELD = "idempotency_key"
 DRY_RUN_FIELD = "dry_run"
+ENVELOPE_PARTS = ("ErrorBody", "HeldBody", "MetaBody", "ApprovalNeeded")
 _KEY_SCHEMA = {
     "type": "string",
     "minLength": 16,
@@ -114,8 +114,7 @@ def annotation_hints(operation: Operation[Any, Any]) -> dict[str, Any]:
 
 def arguments_schema(operation: Operation[Any, Any]) -> dict[str, Any]:
     """The input's schema with `idempotency_key` and `dry_run` added where the operation takes them [R-9.11]."""
-    schema = copy.deepcopy(input_schema(operation.input))
-    schema.pop("title", None)
+    schema = schema_slim(input_schema(operation.input))
     schema["type"] = "object"
     schema["additionalProperties"] = False
     properties: dict[str, Any] = schema.setdefault("properties", {})
@@ -150,8 +149,10 @@ def envelope_schema(operation: Operation[Any, Any]) -> dict[str, Any]:
         ),
         meta=(MetaBody, Field(description="About the call.")),
     )
-    schema: dict[str, Any] = model.model_json_schema(mode="serialization")
-    schema.pop("title", None)
+    schema: dict[str, Any] = schema_slim(model.model_json_schema(mode="serialization"))
+    for name in ENVELOPE_PARTS:  # the same in every tool: described once, at /api/docs/errors
+        for described in schema["$defs"].get(name, {}).get("properties", {}).values():
+            described.pop("description", None)
     return schema
 
 

@@ -25,9 +25,10 @@ check: environment ## ruff, mypy, import-linter, migrations, generated docs
 format: environment ## format and sort imports
 	@$(PY) -m ruff check --fix --quiet . ; $(PY) -m ruff format .
 
-docs: environment ## write the generated pages docs/operations.md and docs/settings.md
+docs: environment ## write what is generated: docs/operations.md, docs/settings.md and the snapshots in tests/contracts
 	@$(PY) -m tools.settings_page --write
 	@$(PY) manage.py operations --write
+	@$(PY) manage.py contracts --write
 
 bench: environment ## run every benchmark and print its ratio to a limit measured in the same run
 	@exec $(PY) -m benchmarks

@@ -16,6 +16,7 @@ CHECKS: dict[str, list[str]] = {
         "-W", "ignore::RuntimeWarning", "manage.py", "makemigrations", "--check", "--dry-run"
     ),
     "docs/operations.md": python("manage.py", "operations", "--check"),
+    "tests/contracts": python("manage.py", "contracts", "--check"),
     "docs/settings.md": python("-m", "tools.settings_page", "--check"),
 }
 

@@ -13,7 +13,7 @@ from django.test import TransactionTestCase
 from psycopg import sql
 
 from tools.browser import ADVICE, browser_path
-from tools.testservers import PROBLEM_VARIABLE, TEMPLATE_VARIABLE
+from tools.testservers import PROBLEM_VARIABLE, STARTED_VARIABLE, TEMPLATE_VARIABLE
 
 TEMPLATE = os.environ.get(TEMPLATE_VARIABLE, "")
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
@@ -23,13 +23,18 @@ def _server() -> "psycopg.Connection[tuple[object, ...]]":
     return psycopg.connect(os.environ["DATABASE_URL"], autocommit=True)
 
 
-def _database_clone(name: str) -> None:
-    """Replace the database ``name`` by a fresh copy of the template."""
+def _database_drop(name: str) -> None:
     connections.close_all()
     with _server() as server:
         server.execute(
             sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
         )
+
+
+def _database_clone(name: str) -> None:
+    """Replace the database ``name`` by a fresh copy of the template."""
+    _database_drop(name)
+    with _server() as server:
         server.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY WAL_LOG").format(
                 sql.Identifier(name), sql.Identifier(TEMPLATE)
@@ -54,23 +59,21 @@ def database_url() -> str:
     return f"postgresql://{login}@/{quote(entry['NAME'])}?host={quote(host, safe='')}{port}"
 
 
-if TEMPLATE or os.environ.get(PROBLEM_VARIABLE):
-
-    @pytest.fixture(scope="session")
-    def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
-        """Give this worker a database of its own on the session's server."""
-        if not TEMPLATE:
-            pytest.exit(f"manage.py migrate failed:\n{os.environ[PROBLEM_VARIABLE]}", returncode=3)
-        name = f"test_{WORKER}"
-        with django_db_blocker.unblock():
-            _database_clone(name)
-            settings.DATABASES["default"]["NAME"] = name
-            connections["default"].settings_dict["NAME"] = name
-            original = TransactionTestCase._fixture_teardown
-            TransactionTestCase._fixture_teardown = _clone_after_test  # type: ignore[method-assign]
-            yield
-            TransactionTestCase._fixture_teardown = original  # type: ignore[method-assign]
-            connections.close_all()
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
+    """Give this worker a database of its own on the session's server, and drop it at the end."""
+    if not TEMPLATE:
+        pytest.exit(f"manage.py migrate failed:\n{os.environ[PROBLEM_VARIABLE]}", returncode=3)
+    name = f"sms_test_{os.environ[STARTED_VARIABLE]}_{WORKER}"
+    with django_db_blocker.unblock():
+        _database_clone(name)
+        settings.DATABASES["default"]["NAME"] = name
+        connections["default"].settings_dict["NAME"] = name
+        original = TransactionTestCase._fixture_teardown
+        TransactionTestCase._fixture_teardown = _clone_after_test  # type: ignore[method-assign]
+        yield
+        TransactionTestCase._fixture_teardown = original  # type: ignore[method-assign]
+        _database_drop(name)
 
 
 @pytest.fixture

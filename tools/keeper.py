@@ -8,33 +8,19 @@ migrations are made of; a session starts from a copy of it.
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tools import migrated
 from tools.embedded import place, postgres, valkey
 
 TEMPLATE = "template_sms"
 SNAPSHOTS_KEPT = 4
 CONNECTIONS = 300
-SNAPSHOT_SOURCES = (
-    "smsmarketing/*/migrations/**/*.py",
-    "smsmarketing/*/migrations/**/*.sql",
-    "smsmarketing/*/apps.py",
-    "smsmarketing/*/seeding.py",
-    "smsmarketing/*/models.py",
-    "smsmarketing/*/models/**/*.py",
-    "smsmarketing/*/rules.py",
-    "smsmarketing/*/rules/**/*.py",
-    "smsmarketing/*/data/**/*",
-    "smsmarketing/settings.py",
-    "requirements.lock",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +86,7 @@ def snapshot_ensure(cache: Path) -> tuple[Path, str]:
     """Return a stopped cluster with a migrated template, and why the template is missing if it is."""
     shelf = cache / "snapshots"
     shelf.mkdir(mode=0o711, exist_ok=True)
-    empty, wanted = shelf / "empty", shelf / snapshot_key()
+    empty, wanted = shelf / "empty", shelf / migrated.migrations_key(postgres.MAJOR)
     with place.locked(cache / "snapshots.lock"):
         if not (empty / "ready").exists():
             shutil.rmtree(empty, ignore_errors=True)
@@ -122,38 +108,13 @@ def snapshot_ensure(cache: Path) -> tuple[Path, str]:
         return wanted, ""
 
 
-def snapshot_key() -> str:
-    """Return a hash of every file that decides what a migrated database looks like."""
-    digest = hashlib.sha256(postgres.MAJOR.encode())
-    for pattern in SNAPSHOT_SOURCES:
-        for path in sorted(place.CHECKOUT.glob(pattern)):
-            if path.is_file() and "__pycache__" not in path.parts:
-                digest.update(str(path.relative_to(place.CHECKOUT)).encode())
-                digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
 def _migrate(folder: Path, *, cache: Path) -> str:
     """Create and migrate the template in the cluster of ``folder``; return the error text, empty when it went well."""
     server = postgres.postgres_open(folder, cache=cache)
     postgres.postgres_start(server, durable=False)
     try:
         postgres.database_ensure(server, TEMPLATE)
-        done = subprocess.run(
-            [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
-            cwd=place.CHECKOUT,
-            env={
-                **os.environ,
-                "DJANGO_ENV": "development",
-                "DJANGO_SETTINGS_MODULE": "smsmarketing.settings",
-                "DATABASE_URL": server.url(TEMPLATE),
-                "LOG_LEVEL": "WARNING",
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return "" if done.returncode == 0 else (done.stderr or done.stdout)[-4000:]
+        return migrated.database_migrate(server.url(TEMPLATE))
     finally:
         postgres.postgres_stop(server)
 

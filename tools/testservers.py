@@ -8,9 +8,11 @@ import subprocess
 import sys
 
 from tools.embedded.place import CHECKOUT
+from tools.migrated import template_ensure
 
 TEMPLATE_VARIABLE = "SMSMARKETING_TEST_TEMPLATE"
 PROBLEM_VARIABLE = "SMSMARKETING_TEST_PROBLEM"
+STARTED_VARIABLE = "SMSMARKETING_TEST_SESSION"
 
 
 def servers_ensure() -> None:
@@ -18,8 +20,14 @@ def servers_ensure() -> None:
 
     Worker processes of pytest-xdist inherit the variables and start nothing.
     """
-    if os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"):
+    if os.environ.get(STARTED_VARIABLE):
         return
+    os.environ[STARTED_VARIABLE] = str(os.getpid())
+    if os.environ.get("DATABASE_URL"):
+        template, problem = template_ensure(os.environ["DATABASE_URL"])
+        os.environ[TEMPLATE_VARIABLE], os.environ[PROBLEM_VARIABLE] = template, problem
+        if os.environ.get("REDIS_URL"):
+            return
     keeper = subprocess.Popen(
         [sys.executable, "-m", "tools.keeper"],
         cwd=CHECKOUT,

@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.db import connection
 
 from tests.conftest import database_url
+from tools.testservers import STARTED_VARIABLE
 
 
 def _people() -> int:
@@ -20,7 +21,9 @@ def test_the_database_is_this_workers_own_clone() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_database()")
         row = cursor.fetchone()
-    assert row == (f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}",)
+    session = os.environ[STARTED_VARIABLE]
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    assert row == (f"sms_test_{session}_{worker}",)
 
 
 @pytest.mark.parametrize("attempt", [1, 2])

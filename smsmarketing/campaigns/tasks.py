@@ -24,6 +24,9 @@ from smsmarketing.operations.states import row_lock
 
 logger = logging.getLogger(__name__)
 
+BEAT = {"campaigns.start_due": 10.0, "campaigns.follow": 5.0}
+"""Seconds between two runs."""
+
 
 @shared_task(name="campaigns.materialise", queue="marketing")
 def materialise(campaign_id: int) -> None:

@@ -9,3 +9,7 @@ class ContactsConfig(AppConfig):
     name = "smsmarketing.contacts"
     label = "contacts"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the operations."""
+        from smsmarketing.contacts import operations  # noqa: F401

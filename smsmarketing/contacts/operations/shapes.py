@@ -1,0 +1,71 @@
+"""Output shapes of contacts, with the number masked unless the caller may see it [R-4.12]."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from smsmarketing.contacts.models import Contact
+from smsmarketing.contacts.rules.phone import phone_mask
+from smsmarketing.operations.text import untrusted
+from smsmarketing.operations.types import Actor, Output, UntrustedText
+
+PHONE_PERMISSION = "contacts.phone_view"
+PHONE_SCOPE = "sms:contacts.pii"
+MOST_FULL_NUMBERS = 50
+"""Full numbers in one answer [R-4.12]."""
+
+
+class ContactRow(Output):
+    """One contact in a list."""
+
+    contact_id: int = Field(description="Id of the contact.")
+    phone: str = Field(description="Number, masked unless the caller may see it and asked.")
+    phone_masked: bool = Field(description="False when phone is the full E.164 number.")
+    name: UntrustedText = Field(description="First and last name.")
+    country: str = Field(description="ISO 3166-1 alpha-2, from the number.")
+    region: str = Field(description="ISO 3166-2 subdivision, empty when unknown.")
+    language: str = Field(description="BCP 47.")
+    line_type: str = Field(description="mobile, fixed_line, fixed_line_or_mobile, voip, ...")
+    tags: list[str] = Field(description="Tags.")
+    customer_key: str = Field(description="Customer id in the CRM or shop.")
+    sendable_for: list[int] = Field(description="Brand ids that may send marketing to it now.")
+    not_sendable: dict[int, str] = Field(description="Brand id → first reason against marketing.")
+    last_sent_at: datetime | None = Field(description="Last marketing send of any visible brand.")
+
+
+def may_see_phones(actor: Actor) -> bool:
+    """Whether the person may see numbers and the token, if any, carries the scope [R-4.12]."""
+    return actor.may(PHONE_PERMISSION) and (actor.scopes is None or PHONE_SCOPE in actor.scopes)
+
+
+def phone_shown(contact: Contact, *, full: bool) -> str:
+    if contact.phone is None:
+        return "erased"
+    return contact.phone if full else phone_mask(contact.phone)
+
+
+def contact_row(contact: Contact, states: list[Any], *, full: bool) -> ContactRow:
+    """The row of a contact with its send states for the caller's brands."""
+    sent = [state.recent[0] for state in states if state.recent]
+    return ContactRow(
+        contact_id=contact.pk,
+        phone=phone_shown(contact, full=full),
+        phone_masked=not full,
+        name=untrusted(f"{contact.first_name} {contact.last_name}".strip(), "contact_field"),
+        country=contact.country,
+        region=contact.region,
+        language=contact.language,
+        line_type=contact.line_type,
+        tags=list(contact.tags),
+        customer_key=contact.customer_key,
+        sendable_for=[state.brand_id for state in states if state.marketing_reason is None],
+        not_sendable={
+            state.brand_id: state.marketing_reason
+            for state in states
+            if state.marketing_reason is not None
+        },
+        last_sent_at=max(sent) if sent else None,
+    )

@@ -1,0 +1,240 @@
+"""contacts.upsert: create or change one contact; never sendable without consent evidence."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from smsmarketing.accounts.models import Brand
+from smsmarketing.accounts.selectors import brands_visible
+from smsmarketing.contacts.models import Contact
+from smsmarketing.contacts.operations.contacts import ContactOut, contact_out
+from smsmarketing.contacts.rules.consent import ConsentEvidence
+from smsmarketing.contacts.rules.phone import Phone, PhoneError, phone_parse
+from smsmarketing.contacts.selectors import contacts_visible
+from smsmarketing.contacts.services import consent_record, contact_upsert
+from smsmarketing.operations import registry
+from smsmarketing.operations.errors import InvalidInput, NotFound
+from smsmarketing.operations.types import (
+    Approval,
+    Context,
+    Input,
+    Kind,
+    Operation,
+    Output,
+    RestRoute,
+)
+from smsmarketing.operations.versions import version_check
+
+
+class ConsentIn(Input):
+    """Evidence of one consent [R-4.1]. It is written to the ledger, never changed later."""
+
+    purpose: Literal["marketing", "notification", "otp", "night"] = Field(
+        default="marketing", description="What the person agreed to."
+    )
+    direction: Literal["granted", "revoked", "denied"] = Field(
+        default="granted", description="What the person said."
+    )
+    basis: str = Field(
+        default="express",
+        max_length=20,
+        description="express, written, soft_opt_in, implied_purchase or implied_inquiry.",
+    )
+    method: str = Field(
+        max_length=20,
+        description="web_form, paper, verbal, keyword_reply, qr, import, api or double_opt_in.",
+    )
+    disclosure_text: str = Field(max_length=4000, description="The exact text the person saw.")
+    captured_at: datetime = Field(description="When the person agreed; not now, not the future.")
+    source_url: str = Field(default="", max_length=500, description="Where it was given.")
+    form_version: str = Field(default="", max_length=80, description="Version of the form.")
+    language: str = Field(default="", max_length=12, description="Language of the text.")
+    checkbox_default: bool = Field(
+        default=False, description="True when the box was ticked beforehand: refused [R-4.4]."
+    )
+    ip: str = Field(default="", max_length=45, description="Address the person came from.")
+    user_agent: str = Field(default="", max_length=300, description="Browser the person used.")
+    expires_at: datetime | None = Field(default=None, description="When it lapses.")
+
+
+class UpsertIn(Input):
+    brand_id: int = Field(ge=1, description="Brand the contact belongs to; consent is per brand.")
+    contact_id: int | None = Field(
+        default=None, ge=1, description="Existing contact; leave out to find or create by phone."
+    )
+    base_version_token: str | None = Field(
+        default=None,
+        max_length=200,
+        description="From contacts.get; required when the contact exists.",
+    )
+    phone: str | None = Field(
+        default=None,
+        max_length=32,
+        description="Number; with contact_id a new number, which voids consent [R-4.3].",
+    )
+    country: str | None = Field(
+        default=None, pattern="^[A-Z]{2}$", description="Country of a number written nationally."
+    )
+    first_name: str | None = Field(default=None, max_length=80, description="First name.")
+    last_name: str | None = Field(default=None, max_length=80, description="Last name.")
+    language: str | None = Field(default=None, max_length=12, description="BCP 47.")
+    region: str | None = Field(
+        default=None, max_length=12, description="ISO 3166-2 subdivision without the country."
+    )
+    time_zone: str | None = Field(default=None, max_length=64, description="IANA zone.")
+    tags: list[str] | None = Field(
+        default=None, max_length=50, description="The whole set of tags; see add_tags."
+    )
+    add_tags: list[str] | None = Field(
+        default=None, max_length=50, description="Tags to add to the present ones."
+    )
+    customer_key: str | None = Field(default=None, max_length=80, description="Customer id.")
+    crm_keys: dict[str, str | None] | None = Field(
+        default=None, max_length=20, description="Ids by system, merged; null removes one."
+    )
+    custom: dict[str, str | int | float | bool | None] | None = Field(
+        default=None, max_length=50, description="Custom fields, merged; null removes one."
+    )
+    consent: ConsentIn | None = Field(
+        default=None, description="Consent evidence, if there is any."
+    )
+    source: str = Field(min_length=1, max_length=80, description="Where this comes from.")
+
+
+class UpsertOut(Output):
+    created: bool = Field(description="True when the contact is new.")
+    changed: list[str] = Field(description="Fields that changed.")
+    consent_recorded: bool = Field(description="True when consent evidence was added.")
+    details: ContactOut = Field(description="The contact after the change.")
+
+
+def _phone(data: UpsertIn) -> Phone | None:
+    if data.phone is None:
+        return None
+    try:
+        phone = phone_parse(data.phone, data.country)
+    except PhoneError as exc:
+        raise InvalidInput(
+            "The number cannot be used.", field_errors={"phone": exc.message}
+        ) from exc
+    if not phone.textable:
+        raise InvalidInput(
+            "This number cannot receive texts.",
+            field_errors={"phone": f"It is a {phone.line_type.replace('_', ' ')} number."},
+        )
+    return phone
+
+
+def _brand(context: Context, data: UpsertIn) -> Brand:
+    brand = brands_visible(context.actor).filter(pk=data.brand_id).first()
+    if brand is None:
+        raise NotFound("There is no such brand.", field_errors={"brand_id": "Not one of yours."})
+    return brand
+
+
+def _existing(context: Context, data: UpsertIn, phone: Phone | None) -> Contact | None:
+    """The contact that is meant, its token checked. A number that only other teams know is not told apart."""
+    rows = contacts_visible(context.actor).select_for_update(of=("self",))
+    if data.contact_id is not None:
+        contact = rows.filter(pk=data.contact_id).first()
+        if contact is None:
+            raise NotFound("There is no such contact.")
+    elif phone is None:
+        raise InvalidInput(
+            "Name the person.",
+            field_errors={"phone": "Give a phone, or the contact_id of an existing contact."},
+        )
+    else:
+        contact = rows.filter(phone=phone.e164).first()
+    if contact is not None:
+        version_check(contact, context.actor, data.base_version_token)
+    return contact
+
+
+def _run(context: Context, data: UpsertIn) -> UpsertOut:
+    phone, brand = _phone(data), _brand(context, data)
+    contact = _existing(context, data, phone)
+    done = contact_upsert(
+        phone,
+        contact=contact,
+        changes=_changes(data),
+        brand_id=brand.pk,
+        source=data.source,
+        now=context.now,
+    )
+    if data.consent is not None:
+        consent_record(
+            done.contact,
+            ConsentEvidence(**data.consent.model_dump()),
+            brand=brand,
+            captured_by=context.actor.principal,
+            now=context.now,
+        )
+        done.contact.refresh_from_db()
+    context.audit_object = ("contacts.contact", str(done.contact.pk))
+    context.audit_facts = {"changed": list(done.changed), "consent": data.consent is not None}
+    return UpsertOut(
+        created=done.created,
+        changed=list(done.changed),
+        consent_recorded=data.consent is not None,
+        details=contact_out(done.contact, context.actor, full=False),
+    )
+
+
+def _changes(data: UpsertIn) -> dict[str, Any]:
+    """Only the fields the caller named: the rest stays as it is."""
+    named = data.model_fields_set
+    fields = (
+        "first_name",
+        "last_name",
+        "language",
+        "region",
+        "time_zone",
+        "customer_key",
+        "tags",
+        "add_tags",
+        "custom",
+        "crm_keys",
+    )
+    return {
+        field: getattr(data, field)
+        for field in fields
+        if field in named and getattr(data, field) is not None
+    }
+
+
+def _facts(context: Context, data: UpsertIn) -> dict[str, Any]:
+    return {
+        "contacts": 1,
+        "consent_changes": 1
+        if data.consent is not None and data.consent.direction == "granted"
+        else 0,
+        "cross_system": bool(data.crm_keys),
+        "by_agent": context.actor.is_agent,
+    }
+
+
+registry.add(
+    Operation(
+        key="contacts.upsert",
+        summary="Create or change one contact: number, country, tags, language, consent evidence, source, CRM keys.",
+        description=(
+            "Only the named fields change. A contact never becomes sendable without consent evidence, and never "
+            "stops being opted out. Read it with contacts.get first; a stale base_version_token is refused."
+        ),
+        kind=Kind.WRITE,
+        input=UpsertIn,
+        output=UpsertOut,
+        run=_run,
+        permission="contacts.contact_edit",
+        scope="sms:contacts.write",
+        requires=("contacts.get", "contacts.search"),
+        approval=Approval.POLICY,
+        facts=_facts,
+        rest=RestRoute("POST", "/contacts"),
+        group="contacts",
+    )
+)

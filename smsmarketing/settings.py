@@ -309,6 +309,12 @@ DISPATCH_PROCESSES = env.number(
     minimum=1,
     doc="Processes that may send at once; without Redis each keeps to its share of a gateway's rate.",
 )
+DISPATCH_LEASE_SECONDS = env.number(
+    "DISPATCH_LEASE_SECONDS",
+    default=20,
+    minimum=2,
+    doc="How long a silent worker keeps its messages; after that others go on and what it had on the wire is unknown.",
+)
 
 # --- Surfaces ----------------------------------------------------------------------------------------------
 OPERATION_GATE = "smsmarketing.approvals.gate.PolicyGate"
@@ -338,6 +344,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "DESCRIPTION": "Lawful, approved, affordable and proven SMS. Errors: /api/docs/errors.",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    # The enum hook would rename and rewrite the pydantic schemas.
+    "POSTPROCESSING_HOOKS": [],
     "APPEND_COMPONENTS": {"securitySchemes": SECURITY_SCHEMES},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import structlog
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
@@ -12,14 +13,15 @@ from smsmarketing.operations.surfaces.calls import REQUEST_ID_HEADER, request_id
 
 
 class RequestIdMiddleware:
-    """Outermost, so that answers of other middleware carry the id too."""
+    """Outermost, so that answers of other middleware carry the id too; log lines of the request carry it as well."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request_id = request_id_of(request)
-        response = self.get_response(request)
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            response = self.get_response(request)
         response[REQUEST_ID_HEADER] = request_id
         return response
 

@@ -68,6 +68,18 @@ def test_a_double_click_runs_once(browser: Client) -> None:
     assert browser.get(url("probe.create")).context["idempotency_key"] != data["_idempotency_key"]
 
 
+def test_going_back_and_sending_other_values_offers_a_new_key(browser: Client) -> None:
+    data = {"name": "East", "_idempotency_key": "k" * 32}
+    browser.post(url("probe.create"), data)
+    refused = browser.post(url("probe.create"), data | {"name": "West"})
+    assert refused.status_code == 422
+    assert b"Send it again to do this as well" in refused.content
+    assert not Team.objects.filter(name="West").exists()
+    again = {"name": "West", "_idempotency_key": refused.context["idempotency_key"]}
+    assert browser.post(url("probe.create"), again).status_code == 200
+    assert Team.objects.filter(name="West").exists()
+
+
 def test_the_form_needs_its_csrf_token(anna: User) -> None:
     client = signed_in(anna, enforce_csrf_checks=True)
     assert client.post(url("probe.create"), {"name": "East"}).status_code == 403

@@ -38,6 +38,12 @@ def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
 
 
+def test_the_document_is_the_same_each_time(document: dict[str, Any]) -> None:
+    again = Client().get("/api/schema/?format=json")
+    assert json.loads(again.content) == document
+    assert Client().get("/api/schema/").status_code == 200  # YAML
+
+
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     names = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document)))
     assert names <= set(document["components"]["schemas"])

@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from smsmarketing.operations import registry
-from smsmarketing.operations.errors import OperationError, VersionConflict
+from smsmarketing.operations.errors import KeyReused, OperationError, VersionConflict
 from smsmarketing.operations.surfaces.admin.actors import admin_actor
 from smsmarketing.operations.surfaces.admin.links import (
     BACK,
@@ -147,6 +147,12 @@ def _page_posted(request: HttpRequest, operation: Operation[Any, Any], actor: Ac
         )
     except OperationError as error:
         form.errors_show(error)
+        if isinstance(error, KeyReused):  # the browser's Back button after a success
+            page.idempotency_key = uuid.uuid4().hex
+            form.add_error(
+                None,
+                "This form was sent before, with other values. Send it again to do this as well.",
+            )
         page.error = error
         page.status = error.http_status
     return page
@@ -176,11 +182,8 @@ def _page_response(request: HttpRequest, page: _Page) -> HttpResponse:
     target = operation.target.argument if operation.target else ""
     reload_url = ""
     if isinstance(page.error, VersionConflict) and target:
-        reload_url = call_url(
-            operation.key,
-            next_url=local_url_of(request, NEXT),
-            **{target: page.form.data.get(target)},
-        )
+        seen: dict[str, Any] = {target: page.form.data.get(target)}
+        reload_url = call_url(operation.key, next_url=local_url_of(request, NEXT), **seen)
     context = {
         **admin.site.each_context(request),
         "title": operation.summary.rstrip("."),

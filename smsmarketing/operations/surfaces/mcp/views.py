@@ -6,7 +6,7 @@ import logging
 from typing import Any, cast
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpResponse, UnreadablePostError
 from mcp import types
 from mcp.shared.version import SUPPORTED_PROTOCOL_VERSIONS
 from mcp_server.views import MCPServerStreamableHttpView
@@ -124,6 +124,8 @@ def _view_of(request: Request) -> View:
 def _rpc_error_from(exc: Exception, request_id: str) -> RpcError:
     if isinstance(exc, RpcError):
         return exc
+    if isinstance(exc, UnreadablePostError):
+        return RpcError(types.PARSE_ERROR, "The body ended too early.", status=400)
     if isinstance(exc, exceptions.ParseError):
         return RpcError(types.PARSE_ERROR, f"Parse error: {exc.detail}", status=400)
     if isinstance(exc, exceptions.UnsupportedMediaType):

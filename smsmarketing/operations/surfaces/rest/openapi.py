@@ -80,7 +80,7 @@ def operation_document(operation: Operation[Any, Any], components: Any) -> dict[
             "required": bool(_body_required(operation)),
             "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}},
         }
-    return document
+    return copy.deepcopy(document)  # whoever works on it further must not reach the shared schemas
 
 
 def _description(operation: Operation[Any, Any]) -> str:
@@ -313,7 +313,7 @@ def _register_used(components: Any, schema: Any, definitions: dict[str, Any]) ->
 
 def _register(components: Any, name: str, schema: dict[str, Any]) -> bool:
     component = ResolvedComponent(
-        name=name, type=ResolvedComponent.SCHEMA, object=name, schema=schema
+        name=name, type=ResolvedComponent.SCHEMA, object=name, schema=copy.deepcopy(schema)
     )
     if component in components:
         return False

@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest, JsonResponse, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -115,6 +115,12 @@ def error_from(exc: Exception) -> OperationError:
         )
     if isinstance(exc, Http404 | exceptions.NotFound):
         return NotFound("There is no such path. The paths are listed at /api/docs/.")
+    return _django_error(exc)
+
+
+def _django_error(exc: Exception) -> OperationError:
+    if isinstance(exc, UnreadablePostError):
+        return Refused("The body ended too early. Send it again.", status=400)
     if isinstance(exc, RequestDataTooBig):
         return Refused("The body is too large.", status=413)
     return internal_error()

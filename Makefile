@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 PYTHON ?= python3
 PY := .venv/bin/python
-export WEB_PORT CARRIER_PORT REDIS_PORT
+export WEB_PORT CARRIER_PORT REDIS_PORT BENCH
 
 .DEFAULT_GOAL := help
 .PHONY: help environment demo test check format docs bench reset lock
@@ -30,7 +30,7 @@ docs: environment ## write what is generated: docs/operations.md, docs/settings.
 	@$(PY) manage.py operations --write
 	@$(PY) manage.py contracts --write
 
-bench: environment ## run every benchmark and print its ratio to a limit measured in the same run
+bench: environment ## run every benchmark, or those named in BENCH, each with its ratio to a measured limit
 	@exec $(PY) -m benchmarks
 
 reset: environment ## remove the demo's data and all caches of the embedded servers

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from smsmarketing.accounts.models import Role, User
-from smsmarketing.accounts.selectors import ALL_TEAMS
+from smsmarketing.accounts.selectors import ALL_TEAMS, person_name
 from smsmarketing.approvals import subjects
 from smsmarketing.approvals.models import ActionRequest, OwnerNotification, Vote
 from smsmarketing.approvals.rules.voting import Ballot, Voter, vote_refusal
@@ -130,6 +132,27 @@ def _deciders(request: ActionRequest) -> list[User]:
         .order_by("first_name", "last_name", "username")
     )
     return [person for person in people if voter_of(person, request).in_team]
+
+
+def waiting_panel(actor: Actor, *, limit: int = 5) -> dict[str, Any]:
+    """What waits for this person: `count`, and the oldest `rows` (id, title, requester, created_at,
+    expires_at, recipients, cost_ceiling, currency). For the front page of the admin.
+    """
+    waiting = requests_waiting(actor)
+    rows = [
+        {
+            "id": request.pk,
+            "title": request.title,
+            "requester": person_name(request.requester),
+            "created_at": request.created_at,
+            "expires_at": request.expires_at,
+            "recipients": request.facts.get("recipients"),
+            "cost_ceiling": request.cost_ceiling,
+            "currency": request.currency,
+        }
+        for request in waiting[:limit]
+    ]
+    return {"count": waiting.count(), "rows": rows}
 
 
 def notifications_unread(user: User, *, limit: int = 10) -> list[OwnerNotification]:

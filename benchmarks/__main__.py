@@ -18,7 +18,11 @@ TEMPLATE = "bench_template"
 
 def benchmark_names(asked: list[str]) -> list[str]:
     """Return the names of the benchmarks to run; every one when none is asked for. Raises SystemExit."""
-    known = sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
+    known = sorted(
+        path.stem
+        for path in FOLDER.glob("*.py")
+        if path != Path(__file__) and "__main__" in path.read_text(encoding="utf-8")
+    )
     wrong = [name for name in asked if name not in known]
     if wrong:
         raise SystemExit(f"bench: no benchmark {', '.join(wrong)}; there are: {', '.join(known)}")

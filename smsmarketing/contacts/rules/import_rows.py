@@ -1,0 +1,217 @@
+"""From a CSV row to a clean contact or opt-out, or to the reason why not. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from smsmarketing.contacts.rules.consent import (
+    BASES,
+    METHODS,
+    ConsentEvidence,
+    consent_expiry,
+    consent_faults,
+)
+from smsmarketing.contacts.rules.import_fields import CONTACT_FIELDS, FIELDS, NAMED_MAX
+from smsmarketing.contacts.rules.import_values import (
+    READERS,
+    BadValue,
+    cell_clean,
+    cell_formula,
+    text_read,
+    time_read,
+)
+from smsmarketing.contacts.rules.phone import Phone, PhoneError, phone_parse
+
+_MINUTES_BEFORE = timedelta(minutes=5)
+_APART: Final = frozenset(
+    {"phone", "country", *(name for name in CONTACT_FIELDS if name.startswith("consent."))}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Why a row is left out: the column it is about, a stable code, and what to do."""
+
+    row_number: int
+    field: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How every row of a file is read. `columns` are (index, field, header) in file order."""
+
+    kind: str
+    columns: tuple[tuple[int, str, str], ...]
+    width: int
+    default_region: str | None
+    uploaded_at: datetime
+    evidence: ConsentEvidence | None = None
+    row_evidence: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A clean row. `values` has only mapped fields that are not blank; `evidence` is the row's."""
+
+    row_number: int
+    phone: Phone
+    values: dict[str, Any]
+    evidence: ConsentEvidence | None
+
+
+def row_read(cells: Sequence[str], row_number: int, plan: Plan) -> Row | Reject:
+    """Clean one row, or say why it is left out."""
+    if len(cells) != plan.width and any(cell.strip() for cell in cells[plan.width :]):
+        return Reject(
+            row_number,
+            "",
+            "COLUMNS",
+            f"The row has {len(cells)} cells instead of {plan.width}."
+            " Is a delimiter inside a cell without quotes?",
+        )
+    found = _cells(cells, row_number, plan)
+    if isinstance(found, Reject):
+        return found
+    phone = _phone(found, row_number, plan)
+    if isinstance(phone, Reject):
+        return phone
+    try:
+        values = {
+            name: READERS.get(name, text_read)(text)
+            for name, text in found.items()
+            if name not in _APART
+        }
+    except BadValue as exc:
+        return Reject(row_number, plan.headers.get(exc.name, exc.name), "VALUE", str(exc))
+    if plan.kind == "opt_outs":
+        return _opt_out(row_number, phone, values, plan)
+    evidence = _evidence(row_number, phone, found, plan)
+    if isinstance(evidence, Reject):
+        return evidence
+    return Row(row_number, phone, values, evidence)
+
+
+def _cells(cells: Sequence[str], row_number: int, plan: Plan) -> dict[str, str] | Reject:
+    """Field → cleaned text, for the cells that are not blank."""
+    found: dict[str, str] = {}
+    for index, name, header in plan.columns:
+        raw = cells[index] if index < len(cells) else ""
+        if not raw:
+            continue
+        longest = FIELDS[plan.kind].get(name, (NAMED_MAX, ""))[0]
+        if len(raw) > longest + 2:
+            return Reject(
+                row_number, header, "TOO_LONG", f"Longer than {longest} characters. Shorten it."
+            )
+        if name != "phone" and cell_formula(raw):
+            return Reject(
+                row_number, header, "FORMULA", "The cell holds a formula. Put a plain value there."
+            )
+        text = cell_clean(raw)
+        if text:
+            found[name] = text
+    return found
+
+
+def _phone(found: Mapping[str, str], row_number: int, plan: Plan) -> Phone | Reject:
+    header = plan.headers["phone"]
+    raw = found.get("phone", "")
+    try:
+        phone = phone_parse(raw, found.get("country", plan.default_region or "").upper() or None)
+    except PhoneError as exc:
+        return Reject(row_number, header, f"PHONE_{exc.code}", exc.message)
+    if plan.kind == "contacts" and not phone.textable:
+        return Reject(
+            row_number,
+            header,
+            "PHONE_LANDLINE" if phone.line_type == "fixed_line" else "PHONE_NOT_TEXTABLE",
+            f"This is a {phone.line_type.replace('_', ' ')} number; it cannot get a text message.",
+        )
+    return phone
+
+
+def _evidence(
+    row_number: int, phone: Phone, found: Mapping[str, str], plan: Plan
+) -> ConsentEvidence | Reject | None:
+    """The row's own evidence, that of the whole file, or none."""
+    if plan.row_evidence:
+        return _row_evidence(row_number, phone, found, plan)
+    # All else about the evidence of a whole file was checked before the first row.
+    if plan.evidence is not None and plan.evidence.checkbox_default:
+        faults = _faults(plan.evidence, phone, plan)
+        if faults:
+            return Reject(row_number, "", "CONSENT", next(iter(faults.values())))
+    return plan.evidence
+
+
+def _faults(evidence: ConsentEvidence, phone: Phone, plan: Plan) -> dict[str, str]:
+    return consent_faults(
+        evidence,
+        country=phone.country,
+        plus_one=phone.e164.startswith("+1"),
+        now=plan.uploaded_at,
+    )
+
+
+def _row_evidence(
+    row_number: int, phone: Phone, found: Mapping[str, str], plan: Plan
+) -> ConsentEvidence | Reject | None:
+    """Evidence from the row's own columns over that of the whole file. A row that leaves all of
+    them blank has none when the time is a column: a blank is not consent.
+    """
+    changes: dict[str, Any] = {
+        name.removeprefix("consent."): text
+        for name, text in found.items()
+        if name.startswith("consent.")
+    }
+    timed = "consent.captured_at" in plan.headers
+    if not changes and (timed or plan.evidence is None):
+        return None
+    fault = _evidence_fault(changes, plan, timed=timed)
+    if fault is not None:
+        name, text = fault
+        return Reject(row_number, plan.headers.get(f"consent.{name}", name), "CONSENT", text)
+    base = plan.evidence or ConsentEvidence(method="import", basis="import")
+    evidence = replace(base, **changes)
+    for name, text in _faults(evidence, phone, plan).items():
+        return Reject(row_number, plan.headers.get(f"consent.{name}", name), "CONSENT", text)
+    return replace(evidence, expires_at=consent_expiry(evidence))
+
+
+def _evidence_fault(changes: dict[str, Any], plan: Plan, *, timed: bool) -> tuple[str, str] | None:
+    """Read the words and the time in place; (field, what is wrong) for the first that fails."""
+    for name, known in (("method", METHODS), ("basis", BASES)):
+        if name in changes and changes[name] not in known:
+            return name, f"Give one of: {', '.join(known)}."
+    if timed and "captured_at" not in changes:
+        return "captured_at", "Say when the person agreed."
+    if "captured_at" in changes:
+        try:
+            changes["captured_at"] = time_read(changes["captured_at"])
+        except ValueError as exc:
+            return "captured_at", str(exc)
+        if changes["captured_at"] > plan.uploaded_at - _MINUTES_BEFORE:
+            return (
+                "captured_at",
+                "This is as new as the import itself, or lies in the future."
+                " Give the time when the person agreed.",
+            )
+    return None
+
+
+def _opt_out(row_number: int, phone: Phone, values: dict[str, Any], plan: Plan) -> Row | Reject:
+    at = values.get("opted_out_at")
+    if at is not None and at > plan.uploaded_at:
+        return Reject(
+            row_number,
+            plan.headers["opted_out_at"],
+            "VALUE",
+            "This lies in the future. Give the time of the opt-out.",
+        )
+    return Row(row_number, phone, values, None)

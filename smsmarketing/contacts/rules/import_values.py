@@ -1,0 +1,119 @@
+"""Reading single cells of an import. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+from zoneinfo import available_timezones
+
+from smsmarketing.contacts.rules.import_fields import OPT_OUT_REASONS
+
+TAGS_MAX, TAG_MAX = 50, 60
+
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}")
+_REGION = re.compile(r"[A-Z0-9]{1,3}")
+_SIGNED = re.compile(r"[+-][0-9\s().,/-]*")
+_SPACE = re.compile(r"[\t\r\n\v\f]+")
+
+
+class BadValue(Exception):
+    """A cell that cannot be used; `name` is the field."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+def cell_clean(raw: str) -> str:
+    """A cell without the text mark that spreadsheets and our own exports put before it."""
+    text = raw.strip()
+    if text[:1] == "'" and text[1:2] in ("=", "+", "-", "@"):
+        return text[1:].strip()
+    return text
+
+
+def cell_formula(raw: str) -> bool:
+    """Whether a spreadsheet would compute the cell: it is refused, never stored ([1.2.10])."""
+    text = raw.strip()
+    if text[:1] in ("=", "@", "\uff1d", "\uff20"):
+        return True
+    return text[:1] in ("+", "-", "\uff0b", "\uff0d") and not _SIGNED.fullmatch(text)
+
+
+def time_read(text: str) -> datetime:
+    """ISO 8601, a date or a time; without an offset it is UTC. Raises ValueError with what to do."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(
+            "Write dates as 2026-03-31 or 2026-03-31T14:05:00+02:00; other forms are ambiguous."
+        ) from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def text_read(text: str) -> str:
+    """A text on one line."""
+    return _SPACE.sub(" ", text)
+
+
+def _language(text: str) -> str:
+    if not _LANGUAGE.fullmatch(text):
+        raise BadValue("language", "Give a language tag, such as en or zh-TW.")
+    return text
+
+
+def _region(text: str) -> str:
+    code = text.upper().rpartition("-")[2]
+    if not _REGION.fullmatch(code):
+        raise BadValue("region", "Give the code of the state or province, such as FL.")
+    return code
+
+
+def _time_zone(text: str) -> str:
+    if text not in _zones():
+        raise BadValue("time_zone", "Give an IANA time zone, such as Europe/Vilnius.")
+    return text
+
+
+_ZONES: set[str] = set()
+
+
+def _zones() -> set[str]:
+    if not _ZONES:
+        _ZONES.update(available_timezones())
+    return _ZONES
+
+
+def _tags(text: str) -> list[str]:
+    tags = list(dict.fromkeys(tag.strip() for tag in re.split(r"[;|,\n]", text) if tag.strip()))
+    if len(tags) > TAGS_MAX or any(len(tag) > TAG_MAX for tag in tags):
+        raise BadValue("tags", f"At most {TAGS_MAX} tags of at most {TAG_MAX} characters.")
+    return tags
+
+
+def _opted_out_at(text: str) -> datetime:
+    try:
+        return time_read(text)
+    except ValueError as exc:
+        raise BadValue("opted_out_at", str(exc)) from None
+
+
+def _reason(text: str) -> str:
+    word = text.casefold().replace(" ", "_").replace("-", "_")
+    if word in ("stop", "unsubscribe", "unsubscribed", "optout"):
+        return "opt_out"
+    if word not in OPT_OUT_REASONS:
+        raise BadValue("reason", f"Give one of: {', '.join(OPT_OUT_REASONS)}.")
+    return word
+
+
+READERS: Final[dict[str, Callable[[str], Any]]] = {
+    "language": _language,
+    "region": _region,
+    "time_zone": _time_zone,
+    "tags": _tags,
+    "opted_out_at": _opted_out_at,
+    "reason": _reason,
+}

@@ -1,0 +1,40 @@
+"""CSV imports of contacts and opt-outs."""
+
+from smsmarketing.contacts.services.imports.files import (
+    FileLook,
+    file_look,
+    file_refusal,
+    file_rows,
+    too_large,
+    upload_store,
+)
+from smsmarketing.contacts.services.imports.jobs import (
+    ImportOptions,
+    import_before,
+    import_check_request,
+    import_create,
+    import_look,
+    import_start,
+    mapping_for,
+    mapping_save,
+)
+from smsmarketing.contacts.services.imports.working import import_work, imports_stalled
+
+__all__ = [
+    "FileLook",
+    "ImportOptions",
+    "file_look",
+    "file_refusal",
+    "file_rows",
+    "import_before",
+    "import_check_request",
+    "import_create",
+    "import_look",
+    "import_start",
+    "import_work",
+    "imports_stalled",
+    "mapping_for",
+    "mapping_save",
+    "too_large",
+    "upload_store",
+]

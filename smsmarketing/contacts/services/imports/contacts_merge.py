@@ -1,0 +1,267 @@
+"""The SQL that compares staged contacts with the stored ones and merges them, chunk by chunk.
+
+A blank cell leaves a value as it is; tags and custom fields are added to. No statement here touches
+a suppression, and what may be sent is derived from consent and suppressions afterwards [R-2.16].
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connection
+
+from smsmarketing.contacts.models import ImportJob
+from smsmarketing.contacts.phones import hash_key_id
+from smsmarketing.contacts.rules.consent import ConsentEvidence, consent_expiry
+from smsmarketing.contacts.rules.import_rows import Plan
+from smsmarketing.contacts.services.imports.staging import Stage
+from smsmarketing.contacts.services.states import state_statement
+
+_TEXTS = ("first_name", "last_name", "language", "region", "time_zone", "customer_key")
+_DISCLOSURE_HASH = "encode(sha256(convert_to({text}, 'UTF8')), 'hex')"
+
+
+def merge_params(job: ImportJob, plan: Plan, *, now: Any) -> dict[str, Any]:
+    """Values that every statement of the import may name."""
+    proof = plan.evidence or ConsentEvidence()
+    return {
+        "job": job.pk,
+        "team": job.team_id,
+        "brand": job.brand_id,
+        "audience": job.audience_id,
+        "now": now,
+        "hash_key": hash_key_id(),
+        "source": f"import:{job.pk}",
+        "tags": list(job.options.get("tags", [])),
+        "consent_at": proof.captured_at,
+        "consent_text": proof.disclosure_text,
+        "consent_url": proof.source_url,
+        "consent_method": proof.method,
+        "consent_basis": proof.basis,
+        "consent_form": proof.form_version,
+        "consent_expires": consent_expiry(proof),
+        "consent_language": proof.language,
+        "evidence_file": proof.evidence_file,
+        "checkbox": proof.checkbox_default,
+        "by": f"user:{job.created_by_id}",
+    }
+
+
+def compare_sql(stage: Stage, plan: Plan, job: ImportJob) -> str:
+    """Fill the todo table: one row per number of the file, with what the merge must do.
+
+    The last row of a number wins. `attach` is an unchanged contact that lacks the list, the send
+    state or the consent event.
+    """
+    differs = [f"s.{name} <> c.{name}" for name in _TEXTS if name in stage.fields]
+    if "tags" in stage.fields:
+        differs.append("NOT c.tags @> s.tags::varchar[]")
+    if job.options.get("tags"):
+        differs.append("NOT c.tags @> %(tags)s::varchar[]")
+    differs += [f"NOT c.{name} @> s.{name}" for name in _objects(stage)]
+    lacks = ["st.contact_id IS NULL"]
+    joins = ["LEFT JOIN contacts_sendstate st ON st.brand_id = %(brand)s AND st.contact_id = c.id"]
+    if job.audience_id:
+        lacks.append("am.contact_id IS NULL")
+        joins.append(
+            "LEFT JOIN contacts_audiencemember am"
+            " ON am.audience_id = %(audience)s AND am.contact_id = c.id"
+        )
+    proof = _proof(stage, plan)
+    if proof:
+        lacks.append(f"({proof['consent_at']} IS NOT NULL AND ce.contact_id IS NULL)")
+        joins.append(  # names and fixed words only
+            "LEFT JOIN (SELECT DISTINCT contact_id, phone_hash, captured_at, disclosure_hash"  # noqa: S608
+            " FROM contacts_consentevent WHERE brand_id = %(brand)s AND purpose = 'marketing'"
+            " AND direction = 'granted') ce ON ce.contact_id = c.id"
+            f" AND ce.phone_hash = c.phone_hash AND ce.captured_at = {proof['consent_at']}"
+            f" AND ce.disclosure_hash = {_DISCLOSURE_HASH.format(text=proof['consent_text'])}"
+        )
+    changed = " OR ".join(f"({test})" for test in differs) or "FALSE"
+    return f"""
+        INSERT INTO {stage.todo} (seq, line, action)
+        SELECT row_number() OVER (PARTITION BY a.action = 'unchanged'
+            ORDER BY a.phone COLLATE "C"), a.line, a.action
+        FROM (
+            SELECT s.phone, s.line, CASE WHEN c.id IS NULL THEN 'create'
+                WHEN {changed} THEN 'change'
+                WHEN {" OR ".join(lacks)} THEN 'attach' ELSE 'unchanged' END AS action
+            FROM (SELECT DISTINCT ON (phone COLLATE "C") * FROM {stage.table}
+                ORDER BY phone COLLATE "C", line DESC) s
+            LEFT JOIN contacts_contact c ON c.phone = s.phone
+            {" ".join(joins)}
+        ) a
+    """  # noqa: S608 - names and fixed words only
+
+
+def upsert_sql(stage: Stage) -> str:
+    """Create or change the contacts of a chunk, and note each in the chunk table."""
+    given = {
+        "phone": "s.phone",
+        "phone_hash": "s.phone_hash",
+        "hash_key": "%(hash_key)s",
+        "country": "s.country",
+        "line_type": "s.line_type",
+        **{name: f"COALESCE(s.{name}, '')" if name in stage.fields else "''" for name in _TEXTS},
+        "time_zone_source": "'import'" if "time_zone" in stage.fields else "'number'",
+        "tags": "ARRAY(SELECT DISTINCT unnest(s.tags::varchar[] || %(tags)s::varchar[]))"
+        if "tags" in stage.fields
+        else "%(tags)s::varchar[]",
+        "custom": "COALESCE(s.custom, '{}')" if stage.custom else "'{}'",
+        "crm_keys": "COALESCE(s.crm_keys, '{}')" if stage.crm else "'{}'",
+        "source": "%(source)s",
+        "version": "1",
+        "created_at": "%(now)s",
+        "updated_at": "%(now)s",
+    }
+    sets, tests = _changes(stage)
+    return f"""
+        WITH merged AS (
+            INSERT INTO contacts_contact AS c ({", ".join(given)})
+            SELECT {", ".join(given.values())}
+            FROM {stage.todo} t JOIN {stage.table} s ON s.line = t.line
+            WHERE t.action <> 'unchanged' AND t.seq > %(after)s AND t.seq <= %(upto)s
+            ORDER BY t.seq
+            ON CONFLICT (phone) DO UPDATE SET {", ".join(sets)}
+            WHERE {" OR ".join(tests) or "FALSE"}
+            RETURNING c.id, c.phone, (c.xmax = 0) AS created
+        )
+        INSERT INTO contacts_import_chunk (contact_id, phone, touched, created)
+        SELECT id, phone, TRUE, created FROM merged
+    """  # noqa: S608 - names and fixed words only
+
+
+def _objects(stage: Stage) -> list[str]:
+    return [*(["custom"] if stage.custom else []), *(["crm_keys"] if stage.crm else [])]
+
+
+def _changes(stage: Stage) -> tuple[list[str], list[str]]:
+    sets, tests = ["version = c.version + 1", "updated_at = excluded.updated_at"], []
+    for name in _TEXTS:
+        if name in stage.fields:
+            sets.append(
+                f"{name} = CASE WHEN excluded.{name} = '' THEN c.{name} ELSE excluded.{name} END"
+            )
+            tests.append(f"(excluded.{name} <> '' AND excluded.{name} <> c.{name})")
+    if "time_zone" in stage.fields:
+        sets.append(
+            "time_zone_source = CASE WHEN excluded.time_zone = '' THEN c.time_zone_source"
+            " ELSE 'import' END"
+        )
+    sets.append("tags = c.tags || ARRAY(SELECT unnest(excluded.tags) EXCEPT SELECT unnest(c.tags))")
+    tests.append("NOT c.tags @> excluded.tags")
+    for name in _objects(stage):
+        sets.append(f"{name} = c.{name} || excluded.{name}")
+        tests.append(f"NOT c.{name} @> excluded.{name}")
+    return sets, tests
+
+
+def attach_sql(stage: Stage) -> str:
+    """Note the contacts of a chunk that need no change themselves, and lock them."""
+    return f"""
+        INSERT INTO contacts_import_chunk (contact_id, phone, touched, created)
+        SELECT c.id, c.phone, FALSE, FALSE
+        FROM {stage.todo} t JOIN {stage.table} s ON s.line = t.line
+        JOIN contacts_contact c ON c.phone = s.phone
+        WHERE t.action <> 'unchanged' AND t.seq > %(after)s AND t.seq <= %(upto)s
+            AND NOT EXISTS (SELECT 1 FROM contacts_import_chunk k WHERE k.contact_id = c.id)
+        FOR NO KEY UPDATE OF c
+    """  # noqa: S608
+
+
+def _proof(stage: Stage, plan: Plan) -> dict[str, str]:
+    """SQL of each part of the consent evidence: the row's columns or the file's values."""
+    if not stage.row_evidence and plan.evidence is None:
+        return {}
+    names = ("at", "text", "url", "method", "basis", "form", "expires")
+    types = {"at": "::timestamptz", "expires": "::timestamptz"}
+    return {
+        f"consent_{name}": f"s.consent_{name}"
+        if stage.row_evidence
+        else f"%(consent_{name})s{types.get(name, '::text')}"
+        for name in names
+    }
+
+
+def consent_sql(stage: Stage, plan: Plan) -> str:
+    """Append the consent events that are not in the ledger yet; "" when the file brings none."""
+    proof = _proof(stage, plan)
+    if not proof:
+        return ""
+    digest = _DISCLOSURE_HASH.format(text=proof["consent_text"])
+    return f"""
+        WITH written AS (
+            INSERT INTO contacts_consentevent (contact_id, phone_hash, brand_id, direction, purpose,
+                basis, method, source_url, form_version, disclosure_text, disclosure_hash, language,
+                checkbox_default, captured_at, captured_by, ip, user_agent, evidence_file,
+                evidence_sha256, country, expires_at, import_job_id, recorded_at)
+            SELECT k.contact_id, s.phone_hash, %(brand)s, 'granted', 'marketing',
+                {proof["consent_basis"]}, {proof["consent_method"]}, {proof["consent_url"]},
+                {proof["consent_form"]}, {proof["consent_text"]}, {digest}, %(consent_language)s,
+                %(checkbox)s, {proof["consent_at"]}, %(by)s, '', '', %(evidence_file)s,
+                '', s.country, {proof["consent_expires"]}, %(job)s, %(now)s
+            FROM {stage.todo} t JOIN {stage.table} s ON s.line = t.line
+            JOIN contacts_import_chunk k ON k.phone = s.phone
+            WHERE t.action <> 'unchanged' AND t.seq > %(after)s AND t.seq <= %(upto)s
+                AND {proof["consent_at"]} IS NOT NULL
+                AND (k.created OR NOT EXISTS (SELECT 1 FROM contacts_consentevent e
+                    WHERE e.contact_id = k.contact_id AND e.brand_id = %(brand)s
+                        AND e.purpose = 'marketing' AND e.direction = 'granted'
+                        AND e.captured_at = {proof["consent_at"]} AND e.disclosure_hash = {digest}
+                        AND e.phone_hash = s.phone_hash))
+            RETURNING contact_id
+        ), grown AS (
+            UPDATE contacts_contact c SET version = c.version + 1, updated_at = %(now)s
+            FROM written w JOIN contacts_import_chunk k ON k.contact_id = w.contact_id
+            WHERE c.id = w.contact_id AND NOT k.touched
+        )
+        SELECT count(*) FROM written
+    """  # noqa: S608 - names and fixed words only
+
+
+MEMBERS_SQL = """
+    INSERT INTO contacts_audiencemember (audience_id, contact_id, added_at, import_job_id)
+    SELECT %(audience)s, contact_id, %(now)s, %(job)s FROM contacts_import_chunk ORDER BY contact_id
+    ON CONFLICT (audience_id, contact_id) DO NOTHING
+"""
+STATES_SQL = state_statement(
+    "SELECT contact_id, %(brand)s::bigint AS brand_id FROM contacts_import_chunk"
+)
+CHUNK_TABLE_SQL = """
+    CREATE TEMP TABLE IF NOT EXISTS contacts_import_chunk (
+        contact_id bigint, phone text, touched boolean, created boolean
+    ) ON COMMIT DELETE ROWS;
+    DELETE FROM contacts_import_chunk
+"""
+
+
+def contacts_chunk(
+    stage: Stage, plan: Plan, params: dict[str, Any], *, audience: bool
+) -> dict[str, int]:
+    """Merge one chunk in the caller's transaction; what it did, by word."""
+    with connection.cursor() as cursor:
+        cursor.execute(CHUNK_TABLE_SQL)
+        cursor.execute(upsert_sql(stage), params)
+        cursor.execute(attach_sql(stage), params)
+        cursor.execute("ANALYZE contacts_import_chunk")
+        cursor.execute(
+            "SELECT count(*) FILTER (WHERE created), count(*) FILTER (WHERE touched AND NOT created),"
+            " count(*) FILTER (WHERE NOT touched) FROM contacts_import_chunk"
+        )
+        created, changed, rest = cursor.fetchone()
+        consent = members = 0
+        sql = consent_sql(stage, plan)
+        if sql:
+            cursor.execute(sql, params)
+            consent = int(cursor.fetchone()[0])
+        if audience:
+            cursor.execute(MEMBERS_SQL, params)
+            members = cursor.rowcount
+        cursor.execute(STATES_SQL, params)
+    return {
+        "create": created,
+        "change": changed,
+        "attach": rest,
+        "consent_recorded": consent,
+        "members_added": members,
+    }

@@ -1,0 +1,170 @@
+"""Uploaded files: kept outside the web root under a random name, and read row by row."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.utils import timezone
+
+from smsmarketing.accounts.models import User
+from smsmarketing.contacts.models import ImportFile
+from smsmarketing.contacts.rules.import_files import (
+    ENCODINGS,
+    ROWS_MAX,
+    SAMPLE_BYTES,
+    SIZE_MAX,
+    FileRefused,
+    delimiter_detect,
+    encoding_detect,
+    file_type_check,
+    header_check,
+    quoting_refused,
+    rows_of,
+    text_of,
+)
+from smsmarketing.operations.errors import InvalidInput
+
+SAMPLE_ROWS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileLook:
+    """What the first bytes of a file tell: how to read it, its columns and its first rows."""
+
+    encoding: str
+    delimiter: str
+    headers: list[str]
+    sample: list[list[str]]
+
+
+def import_folder() -> Path:
+    """The private folder of uploads, made when it is missing; only the owner can enter."""
+    folder = Path(settings.MEDIA_ROOT) / "imports"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+def import_path(stored_path: str) -> Path:
+    """Where a stored file lies. Raises ValueError for a path that leaves the folder."""
+    folder = import_folder().resolve()
+    path = (folder / stored_path).resolve()
+    if path.parent != folder:
+        raise ValueError("an import file lies in the import folder")
+    return path
+
+
+def upload_store(chunks: Iterable[bytes], *, file_name: str, user: User) -> ImportFile:
+    """Write an upload to the private folder while it comes in; at most 50 MiB are ever written.
+
+    Raises InvalidInput (field `file`) for one that is empty, too large or not text; nothing is kept
+    of it then.
+    """
+    path = import_folder() / f"{uuid.uuid4().hex}.csv"
+    digest = hashlib.sha256()
+    size = 0
+    head = b""
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
+            for chunk in chunks:
+                size += len(chunk)
+                if size > SIZE_MAX:
+                    raise too_large()
+                if len(head) < SAMPLE_BYTES:
+                    head += chunk[: SAMPLE_BYTES - len(head)]
+                digest.update(chunk)
+                target.write(chunk)
+        file_type_check(head)
+        return ImportFile.objects.create(
+            uploaded_by=user,
+            file_name=Path(file_name.replace("\\", "/")).name[-200:] or "upload.csv",
+            stored_path=path.name,
+            size_bytes=size,
+            sha256=digest.hexdigest(),
+            created_at=timezone.now(),
+        )
+    except FileRefused as exc:
+        path.unlink(missing_ok=True)
+        raise file_refusal(exc) from None
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def too_large() -> FileRefused:
+    """The answer to a file over the limit [R-10.11]."""
+    return FileRefused(
+        "FILE_TOO_LARGE",
+        f"The file is larger than {SIZE_MAX // 2**20} MiB. Split it into smaller files.",
+    )
+
+
+def file_refusal(exc: FileRefused) -> InvalidInput:
+    """As an answer to the caller."""
+    return InvalidInput(
+        exc.message, field_errors={"file": exc.message}, details={"reason": exc.code}
+    )
+
+
+def file_look(upload: ImportFile, *, encoding: str = "", delimiter: str = "") -> FileLook:
+    """Read the beginning of a file. `encoding` and `delimiter` are what a person chose; else they
+    are detected. Raises InvalidInput (field `file`).
+    """
+    with import_path(upload.stored_path).open("rb") as source:
+        head = source.read(SAMPLE_BYTES)
+    whole = len(head) == upload.size_bytes
+    try:
+        encoding = encoding or encoding_detect(head)
+        text = text_of(head, encoding, whole=whole)
+        delimiter = delimiter or delimiter_detect(text.splitlines()[0] if text.strip() else "")
+        rows = rows_of(text, delimiter)
+        headers = header_check(rows[0] if rows else [])
+        sample = [row for row in rows[1:] if any(row)][:SAMPLE_ROWS]
+        if whole and not sample:
+            raise FileRefused("NO_ROWS", "The file has a header row and no other row.")
+    except FileRefused as exc:
+        raise file_refusal(exc) from None
+    return FileLook(
+        encoding=encoding,
+        delimiter=delimiter,
+        headers=headers,
+        sample=[[cell[:200] for cell in row[: len(headers)]] for row in sample],
+    )
+
+
+def file_rows(
+    stored_path: str, *, encoding: str, delimiter: str, after: int = 0
+) -> Iterator[tuple[int, list[str]]]:
+    """(row number, cells) of each row behind the header that is not blank; the header is row 1.
+
+    Streams: memory does not grow with the file. Rows up to number `after` are passed over. Raises
+    FileRefused for broken quoting or encoding, and for more than a million rows.
+    """
+    number = 0
+    with import_path(stored_path).open(encoding=ENCODINGS[encoding], newline="") as source:
+        reader = csv.reader(source, delimiter=delimiter, strict=True)
+        try:
+            for cells in reader:
+                number += 1
+                if number <= max(after, 1) or not any(cells):
+                    continue
+                if number > ROWS_MAX + 1:
+                    raise FileRefused(
+                        "TOO_MANY_ROWS",
+                        f"The file has more than {ROWS_MAX:,} rows. Split it into smaller files.",
+                    )
+                yield number, cells
+        except csv.Error as exc:
+            raise quoting_refused(reader.line_num, exc) from None
+        except UnicodeDecodeError:
+            raise FileRefused(
+                "ENCODING",
+                f"Near row {number + 1} the file is not {encoding} text."
+                " Upload it again and choose the encoding it was saved in.",
+            ) from None

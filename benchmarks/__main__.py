@@ -14,6 +14,7 @@ from tools.steps import Steps, python
 
 FOLDER = Path(__file__).resolve().parent
 TEMPLATE = "bench_template"
+NOT_BENCHMARKS = {"__main__", "stub"}  # this runner, and a carrier that the others start
 
 
 def benchmark_names(asked: list[str]) -> list[str]:
@@ -21,7 +22,7 @@ def benchmark_names(asked: list[str]) -> list[str]:
     known = sorted(
         path.stem
         for path in FOLDER.glob("*.py")
-        if path != Path(__file__) and "__main__" in path.read_text(encoding="utf-8")
+        if path.stem not in NOT_BENCHMARKS and "__main__" in path.read_text(encoding="utf-8")
     )
     wrong = [name for name in asked if name not in known]
     if wrong:

@@ -21,7 +21,7 @@ BACK = "back"
 ACTION_REQUEST_PAGE = "admin:approvals_actionrequest_change"
 
 
-def call_url(key: str, *, next_url: str = "", back_url: str = "", **arguments: Any) -> str:
+def call_url(key: str, /, *, next_url: str = "", back_url: str = "", **arguments: Any) -> str:
     """The form page of an operation, with fields filled in."""
     query = {name: str(value) for name, value in arguments.items() if value is not None}
     if next_url:

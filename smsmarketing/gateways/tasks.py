@@ -6,7 +6,7 @@ from celery import shared_task
 
 from smsmarketing.gateways import dispatch, intake
 
-BEAT = {"gateways.sweep": 10.0, "gateways.receipts_apply": 2.0}
+BEAT = {"gateways.sweep": 5.0, "gateways.receipts_apply": 2.0}
 
 
 @shared_task(name="gateways.batch_run")

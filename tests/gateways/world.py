@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.utils import timezone
 
 from smsmarketing.accounts.models import Brand, Team, User
@@ -37,7 +38,13 @@ class World:
     secret: str
 
     def contacts(
-        self, count: int, *, prefix: str = "+3706", reason: str | None = None
+        self,
+        count: int,
+        *,
+        prefix: str = "+3706",
+        country: str = "LT",
+        zone: str = "Europe/Vilnius",
+        reason: str | None = None,
     ) -> list[Contact]:
         """Contacts with a consented send state (or `reason` against it)."""
         now = timezone.now()
@@ -47,8 +54,8 @@ class World:
                 Contact(
                     phone=(phone := f"{prefix}{start + index:07d}"),
                     phone_hash=phone_hash(phone),
-                    country="LT",
-                    time_zone="Europe/Vilnius",
+                    country=country,
+                    time_zone=zone,
                     time_zone_source="person",
                     created_at=now,
                     updated_at=now,
@@ -59,12 +66,22 @@ class World:
         )
         SendState.objects.bulk_create(
             [
-                SendState(contact=contact, brand=self.brand, country="LT", marketing_reason=reason)
+                SendState(
+                    contact=contact, brand=self.brand, country=country, marketing_reason=reason
+                )
                 for contact in made
             ],
             batch_size=1000,
         )
         return made
+
+    def contacts_at_noon(self, count: int) -> list[Contact]:
+        """Contacts whom marketing may reach at any hour the test runs: where they are it is noon.
+
+        Great Britain has no day without marketing; use `quiet_mode="normal"`, where the zone that
+        the person told counts alone [R-3.7].
+        """
+        return self.contacts(count, prefix="+44770", country="GB", zone=noon_zone())
 
     def approval(
         self, *, content_hash: str = HASH, ceiling: Decimal | None = None
@@ -83,8 +100,6 @@ class World:
             created_at=now,
             expires_at=now + timedelta(days=7),
         )
-        from django.db import transaction
-
         with transaction.atomic():
             transition_apply(row_lock(ActionRequest, request.pk), "approve")
         request.refresh_from_db()
@@ -120,13 +135,19 @@ class World:
         services.messages_copy(
             batch,
             (
-                MessageRow(contact.pk, contact.phone or "", "LT", body, "gsm7", 1, Decimal(price))
+                MessageRow(
+                    contact.pk,
+                    contact.phone or "",
+                    contact.country,
+                    body,
+                    "gsm7",
+                    1,
+                    Decimal(price),
+                )
                 for contact in contacts
             ),
         )
         if release:
-            from django.db import transaction
-
             with transaction.atomic():
                 batch = services.batch_release(batch)
         return batch
@@ -150,7 +171,7 @@ def world_make(*, base_url: str = "http://127.0.0.1:9", name: str = "") -> World
         transport="vertexsms",
         base_url=base_url,
         credentials={"token": "test-token"},
-        countries=["LT", "LV", "US"],
+        countries=["GB", "LT", "LV", "US"],
         rate_per_second=100_000,
         webhook_secret=secret,
     )
@@ -159,7 +180,9 @@ def world_make(*, base_url: str = "http://127.0.0.1:9", name: str = "") -> World
     )
     sender_verify(sender)
     sender.refresh_from_db()
-    services.sender_eligibility_set(sender, {"LT": "allowed", "LV": "allowed", "US": "register"})
+    services.sender_eligibility_set(
+        sender, {"GB": "allowed", "LT": "allowed", "LV": "allowed", "US": "register"}
+    )
     services.rate_set(gateway, country="LT", price=Decimal("0.05"))
     services.quota_set(
         team,
@@ -170,9 +193,14 @@ def world_make(*, base_url: str = "http://127.0.0.1:9", name: str = "") -> World
     return World(team=team, brand=brand, user=user, gateway=gateway, sender=sender, secret=secret)
 
 
-def sender_verify(sender: SenderId) -> None:
-    from django.db import transaction
+def noon_zone() -> str:
+    """The zone in which it is about noon now."""
+    ahead = (12 - timezone.now().hour) % 24
+    ahead = ahead - 24 if ahead > 12 else ahead
+    return "Etc/GMT" if ahead == 0 else f"Etc/GMT{-ahead:+d}"
 
+
+def sender_verify(sender: SenderId) -> None:
     with transaction.atomic():
         held = row_lock(SenderId, sender.pk)
         transition_apply(held, "submit")

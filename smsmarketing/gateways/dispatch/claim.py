@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
-
-LEASE = timedelta(seconds=45)
-"""Longer than the longest exchange (connect 3 s, read 10 s) with room for a slow database."""
 
 _CLAIM = """
 UPDATE gateways_batchslice s
@@ -96,11 +94,18 @@ class Lease:
     """When the rest may go, if this run does not come to it."""
 
 
+def lease_length() -> timedelta:
+    """How long a lease lasts without being renewed. A worker renews it four times in that time; one
+    that is too slow loses the slice, and its late answers still correct what became `unknown`.
+    """
+    return timedelta(seconds=settings.DISPATCH_LEASE_SECONDS)
+
+
 def slice_claim(batch_id: int, *, owner: str, now: datetime) -> Lease | None:
     """Take the next due slice of a sending batch, committed at once; None when there is none."""
     with connection.cursor() as cursor:
         cursor.execute(
-            _CLAIM, {"batch": batch_id, "owner": owner, "until": now + LEASE, "now": now}
+            _CLAIM, {"batch": batch_id, "owner": owner, "until": now + lease_length(), "now": now}
         )
         claimed = cursor.fetchone()
         if claimed is None:
@@ -115,7 +120,7 @@ def slice_claim(batch_id: int, *, owner: str, now: datetime) -> Lease | None:
 def slices_renew(slice_ids: Collection[int], *, owner: str, now: datetime) -> None:
     """Prolong our leases."""
     with connection.cursor() as cursor:
-        cursor.execute(_RENEW, [now + LEASE, list(slice_ids), owner])
+        cursor.execute(_RENEW, [now + lease_length(), list(slice_ids), owner])
 
 
 def slice_release(lease: Lease, *, owner: str, now: datetime) -> tuple[str, datetime] | None:

@@ -22,6 +22,7 @@ from smsmarketing.gateways import services
 from smsmarketing.gateways.dispatch.claim import (
     Lease,
     Row,
+    lease_length,
     slice_claim,
     slice_release,
     slices_renew,
@@ -46,7 +47,6 @@ from smsmarketing.gateways.transports.base import SubmitRequest, SubmitResult, T
 _LONGEST_PACE_WAIT_S = 1.0
 """A longer wait gives the slices back instead of holding a worker."""
 _FLUSH_S = 0.2
-_RENEW_S = 10.0
 _MOST_LEASES = 3
 _CAUTIOUS_AFTER = 2
 """Crashes after which a slice goes message by message, so a poison one harms only itself."""
@@ -94,6 +94,7 @@ class Flow:
     def __post_init__(self) -> None:
         self._clock = Clock(self.road)
         self._half = max(1, self.window // 2)
+        self._renew_s = lease_length().total_seconds() / 4
 
     def run(self, engine: Engine) -> None:
         """Send until nothing is due, time is up, or something stops the batch."""
@@ -295,7 +296,7 @@ class Flow:
         now = time.monotonic()
         if self._answered and now - self._flushed_at > _FLUSH_S:
             self._flush()
-        if self._leases and now - self._renewed_at > _RENEW_S:
+        if self._leases and now - self._renewed_at > self._renew_s:
             self._renewed_at = now
             slices_renew(list(self._leases), owner=self.owner, now=timezone.now())
 

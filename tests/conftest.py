@@ -1,6 +1,8 @@
 """The database of a test session: cloned from a migrated template, so that migrations run once."""
 
+import logging
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +18,7 @@ from tools.browser import ADVICE, browser_path
 from tools.testservers import PROBLEM_VARIABLE, STARTED_VARIABLE, TEMPLATE_VARIABLE
 
 TEMPLATE = os.environ.get(TEMPLATE_VARIABLE, "")
+E164 = re.compile(r"(?<![\w.])\+\d{8,15}(?!\w)")
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 
 
@@ -95,3 +98,28 @@ def chromium_path() -> str:
     if found is None:
         pytest.fail(f"No Chromium for the browser tests: {ADVICE}.")
     return str(found)
+
+
+class NumberWatch(logging.Handler):
+    """Remembers records of the product that carry an E.164 number before anything is masked."""
+
+    def __init__(self) -> None:
+        super().__init__(level=logging.DEBUG)
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = f"{record.msg} {record.args} {record.exc_text or ''}"
+        if E164.search(text):
+            self.found.append(f"{record.name}: {text}")
+
+
+WATCH = NumberWatch()
+logging.getLogger("smsmarketing").addHandler(WATCH)
+
+
+@pytest.fixture(autouse=True)
+def numbers_stay_out_of_logs() -> Iterator[None]:
+    """Fail every test in which own code logs a phone number, although the log would mask it [R-10.10]."""
+    WATCH.found.clear()
+    yield
+    assert WATCH.found == []

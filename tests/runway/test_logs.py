@@ -11,6 +11,7 @@ import pytest
 import structlog
 
 from smsmarketing.logs import logging_configuration, redact_text
+from tests.conftest import WATCH
 
 PHONES = [
     "+436641234567",
@@ -137,3 +138,10 @@ def test_console_lines_are_masked_too() -> None:
         logging.getLogger("runway.library").warning("sending to +436641234567")
     assert "sending to [number]" in stream.getvalue()
     assert "436641234567" not in stream.getvalue()
+
+
+def test_the_watch_sees_a_number_that_own_code_logs() -> None:
+    """The fixture that guards every test works: it looks before anything is masked."""
+    logging.getLogger("smsmarketing.runway").warning("sending to %s", "+436641234567")
+    assert len(WATCH.found) == 1
+    WATCH.found.clear()

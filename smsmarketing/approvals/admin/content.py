@@ -10,6 +10,8 @@ from typing import Any
 
 from smsmarketing.approvals.admin.words import (
     Part,
+    label_words,
+    money_words,
     number_words,
     parts_of,
     value_words,
@@ -54,8 +56,12 @@ def content_view(request: ActionRequest, template: str) -> dict[str, Any]:
 def facts_view(request: ActionRequest) -> list[Part]:
     """The facts that policies looked at."""
     return [
-        Part(FACTS[name].label.capitalize() if name in FACTS else name, value_words(value))
+        Part(
+            FACTS[name].label.capitalize() if name in FACTS else label_words(name),
+            money_words(value, request.currency) if name == "cost" else value_words(value),
+        )
         for name, value in sorted(request.facts.items())
+        if name != "currency"
     ]
 
 
@@ -87,7 +93,9 @@ def _review_view(content: Mapping[str, Any]) -> dict[str, Any]:
         "body": text.get("body", ""),
         "worst": text.get("worst_example", ""),
         "sender": _sender_name(content.get("sender")),
-        "sender_parts": parts_of(_mapping(content.get("sender"))),
+        "sender_parts": parts_of(
+            {k: v for k, v in _mapping(content.get("sender")).items() if k not in {"value", "name"}}
+        ),
         "text_parts": _text_parts(text),
         "recipients": number_words(audience.get("recipients")),
         "criteria": value_words(audience.get("criteria")),
@@ -99,11 +107,16 @@ def _review_view(content: Mapping[str, Any]) -> dict[str, Any]:
                 if name not in {"recipients", "criteria", "segment", "exclusions"}
             }
         ),
-        "exclusions": [[str(reason), number_words(n)] for reason, n in exclusions.items()],
-        "excluded": number_words(sum(n for n in exclusions.values() if isinstance(n, int))),
-        "cost_worst": _amount(cost.get("worst"), currency),
-        "cost_expected": _amount(cost.get("expected"), currency),
-        "cost_ceiling": _amount(cost.get("ceiling"), currency),
+        "exclusions": [
+            [str(reason), number_words(n)]
+            for reason, n in sorted(
+                exclusions.items(), key=lambda pair: (-_count(pair[1]), pair[0])
+            )
+        ],
+        "excluded": number_words(sum(_count(n) for n in exclusions.values())),
+        "cost_worst": money_words(cost.get("worst"), currency),
+        "cost_expected": money_words(cost.get("expected"), currency),
+        "cost_ceiling": money_words(cost.get("ceiling"), currency),
         "cost_rows": parts_of({"by_country": by_country})[0] if by_country else None,
         "cost_parts": parts_of(
             {
@@ -167,8 +180,8 @@ def _sender_name(sender: Any) -> str:
     return str(sender or "")
 
 
-def _amount(value: Any, currency: str) -> str:
-    return "—" if value is None else f"{number_words(value)} {currency}".strip()
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -18,7 +18,14 @@ from django.utils import timezone
 from smsmarketing.accounts.selectors import person_name
 from smsmarketing.approvals import subjects
 from smsmarketing.approvals.admin.content import GENERIC_TEMPLATE, content_view, facts_view
-from smsmarketing.approvals.admin.words import TONES, ago, number_words, span_words, state_words
+from smsmarketing.approvals.admin.words import (
+    TONES,
+    ago,
+    money_words,
+    number_words,
+    span_words,
+    state_words,
+)
 from smsmarketing.approvals.models import ActionRequest, OwnerNotification
 from smsmarketing.approvals.rules.voting import APPROVE
 from smsmarketing.approvals.selectors import (
@@ -171,6 +178,7 @@ def page_context(row: ActionRequest, actor: Actor, *, now: datetime) -> dict[str
         "may_vote": pending and refusal is None,
         "refusal": refusal,
         "self_approval": pending and self_approval_open(actor.user, row),
+        "author": author,
         "may_cancel": open_still and (author or (pending and refusal is None)),
         "requester": person_name(row.requester),
         "asked": ago(row.created_at, now),
@@ -232,9 +240,7 @@ def _row_view(row: ActionRequest, now: datetime) -> dict[str, Any]:
         "age": span_words(now - row.created_at),
         "expires": ago(row.expires_at, now) if state in {"pending", "approved"} else "",
         "recipients": "" if recipients is None else number_words(recipients),
-        "cost": ""
-        if row.cost_ceiling is None
-        else f"{number_words(row.cost_ceiling)} {row.currency}".strip(),
+        "cost": "" if row.cost_ceiling is None else money_words(row.cost_ceiling, row.currency),
         "approvals": f"{approvals} of {row.approvers_needed}",
     }
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -24,6 +25,38 @@ TONES = {
 }
 """State -> colour class of its badge."""
 
+LABELS = {
+    "encoding": "Encoding",
+    "held_by_quiet_hours_now": "Held by quiet hours, were it sent now",
+    "kind": "Kind of sender",
+    "matched": "In the segment",
+    "overlap_removed": "Counted once although found twice",
+    "parts": "Parts (SMS) at most",
+    "parts_best": "Parts (SMS) at least",
+    "price_per_part": "Price per part",
+    "rates_from": "Prices as of",
+    "receives_replies": "Can be replied to",
+    "units": "Characters at most",
+}
+"""Names of fields that the plain words of the key do not tell."""
+_ORDER = (
+    "name",
+    "goal",
+    "brand",
+    "owner",
+    "country",
+    "matched",
+    "recipients",
+    "encoding",
+    "parts",
+    "parts_best",
+    "units",
+    "price_per_part",
+    "expected",
+    "worst",
+)
+"""PostgreSQL does not keep the order of keys; these come first, in this order."""
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d(\.\d+)?)?(Z|\+00:00)")
 _HIDDEN_ENDS = ("_id", "_ids", "_token", "_hash", "_version", "_revision")
 
 
@@ -44,8 +77,17 @@ def state_words(state: str) -> str:
 
 def label_words(name: str) -> str:
     """A field's name as people read it."""
-    words = name.replace("_", " ")
+    words = LABELS.get(name) or name.replace("_", " ")
     return words[:1].upper() + words[1:]
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """Field names in a sensible order: known ones first, the rest by alphabet."""
+    return sorted(names, key=lambda name: (_place(name), name))
+
+
+def _place(name: str) -> int:
+    return _ORDER.index(name) if name in _ORDER else len(_ORDER)
 
 
 def ago(then: datetime, now: datetime) -> str:
@@ -56,13 +98,25 @@ def ago(then: datetime, now: datetime) -> str:
 
 
 def span_words(span: timedelta) -> str:
-    """A time span in its largest whole unit."""
-    minutes = int(span.total_seconds() // 60)
+    """A time span, rounded, in the largest unit that fits it."""
+    minutes = span.total_seconds() / 60
     for size, name in ((1440, "day"), (60, "hour"), (1, "minute")):
-        count = minutes // size
-        if count:
+        count = round(minutes / size)
+        if minutes >= size * 0.95 and count:
             return f"{count} {name}{'s' if count > 1 else ''}"
     return "less than a minute"
+
+
+def money_words(amount: Any, currency: str) -> str:
+    """An amount with at least two and no needless further decimals, and its currency."""
+    if amount is None or amount == "":
+        return "—"
+    try:
+        number = Decimal(str(amount))
+    except InvalidOperation:
+        return str(amount)
+    places = max(2, -int(number.normalize().as_tuple().exponent))
+    return f"{number:,.{places}f} {currency}".strip()
 
 
 def number_words(value: Any) -> str:
@@ -86,19 +140,21 @@ def value_words(value: Any) -> str:
         return ", ".join(value_words(item) for item in value)
     if isinstance(value, dict):
         if all(not isinstance(item, dict | list) for item in value.values()):
-            return "; ".join(f"{label_words(k)}: {value_words(v)}" for k, v in value.items())
+            return "; ".join(f"{label_words(k)}: {value_words(value[k])}" for k in ordered(value))
         return json.dumps(value, ensure_ascii=False, sort_keys=True)
-    return str(value)
+    time = _TIME.fullmatch(str(value))
+    return f"{time[1]} {time[2]} UTC" if time else str(value)
 
 
 def parts_of(values: Mapping[str, Any]) -> list[Part]:
     """A mapping as rows; lists of like mappings as tables. Ids and tokens are left to the data view."""
     parts = []
-    for name, value in values.items():
+    for name in ordered(values):
+        value = values[name]
         if name.endswith(_HIDDEN_ENDS):
             continue
         if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-            headers = list(dict.fromkeys(key for item in value for key in item))
+            headers = ordered({key for item in value for key in item})
             rows = [[value_words(item.get(key)) for key in headers] for item in value]
             parts.append(
                 Part(label_words(name), headers=[label_words(h) for h in headers], rows=rows)

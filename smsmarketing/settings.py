@@ -318,12 +318,8 @@ DISPATCH_LEASE_SECONDS = env.number(
 
 # --- Surfaces ----------------------------------------------------------------------------------------------
 OPERATION_GATE = "smsmarketing.approvals.gate.PolicyGate"
-# How the surfaces find out who acts; operations knows no accounts, so they are named here.
+# How commands find out who acts; operations may not import accounts.
 ACTOR_BUILDER = "smsmarketing.accounts.selectors.actor_for_user"
-ACTOR_FROM_REQUEST = {
-    "bearer": "smsmarketing.accounts.authentication.bearer_actor",
-    "session": "smsmarketing.accounts.authentication.session_actor",
-}
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],

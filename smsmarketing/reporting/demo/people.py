@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.db import transaction
+
 from smsmarketing.accounts.models import ApiToken, Brand, Role, Team, User
 from smsmarketing.accounts.services import token_create
 
@@ -48,6 +50,7 @@ def team_ensure() -> tuple[Team, Brand]:
     return team, brand
 
 
+@transaction.atomic
 def people_ensure(team: Team) -> list[dict[str, str]]:
     """A person for each role; returns their logins. Passwords of an earlier start stay."""
     logins = []

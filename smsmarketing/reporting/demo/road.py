@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
+from django.db import transaction
 
 from smsmarketing.accounts.models import Brand, Team
 from smsmarketing.gateways.credentials import webhook_secret_read
@@ -23,6 +24,7 @@ RATES = {"US": "0.0110", "MY": "0.0320", "GB": "0.0390", "DE": "0.0790", "FR": "
 CARRIER_TOKEN = "simulator-token"  # noqa: S105 - the simulator's default
 
 
+@transaction.atomic
 def gateway_ensure(carrier_url: str, *, now: datetime) -> Gateway:
     """The demo gateway, pointed at where the carrier simulator listens this time."""
     gateway = Gateway.objects.filter(slug="demo-carrier").first()
@@ -51,6 +53,7 @@ def inbound_url(gateway: Gateway) -> str:
     return f"{settings.PUBLIC_BASE_URL}/webhooks/{gateway.slug}/{secret}/inbound"
 
 
+@transaction.atomic
 def senders_ensure(team: Team, brand: Brand, *, now: datetime) -> SenderId:
     """A number that receives replies (verified), and an alphanumeric sender still in registration."""
     sender = SenderId.objects.filter(team=team, value="+12125550199").first()

@@ -9,6 +9,7 @@ from kombu.entity import Queue
 from smsmarketing import env
 from smsmarketing.logs import logging_configuration
 from smsmarketing.operations.surfaces.rest.security import SECURITY_SCHEMES
+from smsmarketing.queues import DEFAULT_QUEUE, QUEUES, ROUTES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -276,20 +277,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
 # --- Celery ------------------------------------------------------------------------------------------------
-QUEUES = ("otp", "transactional", "marketing", "inbound", "dlr", "callbacks", "imports", "periodic")
 CELERY_BROKER_URL = BROKER_URL
 CELERY_TASK_QUEUES = [Queue(name) for name in QUEUES]
-CELERY_TASK_DEFAULT_QUEUE = "periodic"
-# Which queue a task goes to; a sweep that beat starts goes to the default one.
-CELERY_TASK_ROUTES = {
-    "approvals.run_request": {"queue": "callbacks"},
-    "campaigns.materialise": {"queue": "marketing"},
-    "contacts.import_*": {"queue": "imports"},
-    "gateways.batch_run": {"queue": "marketing"},
-    "gateways.batch_run_transactional": {"queue": "transactional"},
-    "gateways.batch_run_urgent": {"queue": "otp"},
-    "gateways.receipts_apply": {"queue": "dlr"},
-}
+CELERY_TASK_DEFAULT_QUEUE = DEFAULT_QUEUE
+CELERY_TASK_ROUTES = ROUTES
 # A task sent to a queue that no worker reads would wait for ever: a wrong name fails at once instead.
 CELERY_TASK_CREATE_MISSING_QUEUES = False
 CELERY_TASK_IGNORE_RESULT = True

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from celery import current_app
-from django.conf import settings
 
+from smsmarketing.queues import QUEUES
 from tools.demo.__main__ import BULK_QUEUES, FAST_QUEUES
 from tools.embedded.place import CHECKOUT
 
@@ -20,7 +20,7 @@ def _own_tasks() -> dict[str, object]:
 
 
 def test_demo_workers_read_every_queue() -> None:
-    assert sorted([*FAST_QUEUES.split(","), *BULK_QUEUES.split(",")]) == sorted(settings.QUEUES)
+    assert sorted([*FAST_QUEUES.split(","), *BULK_QUEUES.split(",")]) == sorted(QUEUES)
 
 
 def test_compose_workers_read_every_queue() -> None:
@@ -28,14 +28,14 @@ def test_compose_workers_read_every_queue() -> None:
     read = {
         name for found in re.findall(r'--queues, "([\w,]+)"', compose) for name in found.split(",")
     }
-    assert read == set(settings.QUEUES)
+    assert read == set(QUEUES)
 
 
 def test_every_task_goes_to_a_known_queue() -> None:
     router = current_app.amqp.router
     for name, task in _own_tasks().items():
         route = router.route({"queue": getattr(task, "queue", None)}, name)
-        assert route["queue"].name in settings.QUEUES, name
+        assert route["queue"].name in QUEUES, name
 
 
 def test_every_scheduled_task_exists() -> None:

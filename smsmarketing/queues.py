@@ -1,0 +1,17 @@
+"""Celery's queues, and which task goes to which."""
+
+QUEUES = ("otp", "transactional", "marketing", "inbound", "dlr", "callbacks", "imports", "periodic")
+"""Every queue; docs/running.md says which worker reads which."""
+
+DEFAULT_QUEUE = "periodic"
+"""Where a sweep that beat starts goes."""
+
+ROUTES = {
+    "approvals.run_request": {"queue": "callbacks"},
+    "campaigns.materialise": {"queue": "marketing"},
+    "contacts.import_*": {"queue": "imports"},
+    "gateways.batch_run": {"queue": "marketing"},
+    "gateways.batch_run_transactional": {"queue": "transactional"},
+    "gateways.batch_run_urgent": {"queue": "otp"},
+    "gateways.receipts_apply": {"queue": "dlr"},
+}

@@ -9,6 +9,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from smsmarketing.accounts.models import User
 from smsmarketing.accounts.selectors import actor_for_user
@@ -155,3 +157,17 @@ def sample_text(schema: dict[str, Any], chance: random.Random) -> str:
     )
     least, most = schema.get("minLength", 0), schema.get("maxLength", 200)
     return (text * (least // len(text) + 1) if least > len(text) else text)[:most]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.key)
+def test_a_mistyped_link_to_a_form_still_shows_the_form(
+    operation: Operation[Any, Any], admin: Actor
+) -> None:
+    if Surface.ADMIN not in operation.surfaces:
+        return
+    client = Client()
+    client.force_login(admin.user, backend="django.contrib.auth.backends.ModelBackend")
+    address = reverse("operation-call", args=[operation.key])
+    for text in ("abc", "0", "9" * 40, "\x00", "{", "true"):
+        page = client.get(address, dict.fromkeys(operation.input.model_fields, text))
+        assert page.status_code == 200, text

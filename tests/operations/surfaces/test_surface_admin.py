@@ -158,6 +158,18 @@ def test_the_version_the_person_saw_travels_with_the_form(browser: Client, team:
     assert Team.objects.get(pk=team.pk).name == "New"
 
 
+def test_a_form_opened_from_a_row_names_it(browser: Client, team: Team) -> None:
+    page = browser.get(url("probe.get", f"?team_id={team.pk}"))
+    assert b"<strong>North</strong>" in page.content
+    assert page.context["form"]["team_id"].is_hidden
+    shown = browser.post(url("probe.get"), {"team_id": team.pk, "_row": "1"})
+    assert b"<strong>North</strong>" in shown.content
+    for nonsense in ("abc", "0", "9" * 40, "\x00", "١"):
+        page = browser.get(url("probe.get"), {"team_id": nonsense})
+        assert page.status_code == 200
+        assert not page.context["form"]["team_id"].is_hidden
+
+
 def test_a_form_for_a_row_of_others_shows_nothing_of_it(
     browser: Client, stranger_team: Team
 ) -> None:

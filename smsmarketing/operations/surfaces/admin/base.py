@@ -133,7 +133,7 @@ class OperationAdmin(ModelAdmin):  # type: ignore[misc]
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """The row, read-only, with the buttons its state and the person's rights allow."""
-        if request.method != "GET":
+        if request.method not in ("GET", "HEAD"):
             raise PermissionDenied
         response = super().change_view(request, object_id, form_url, extra_context)
         context = getattr(response, "context_data", None)
@@ -145,7 +145,7 @@ class OperationAdmin(ModelAdmin):  # type: ignore[misc]
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
         """The list; a POST has nothing to do here."""
-        if request.method != "GET":
+        if request.method not in ("GET", "HEAD"):
             raise PermissionDenied
         actor = admin_actor(request)
         buttons = []

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
@@ -36,6 +38,7 @@ from smsmarketing.operations.versions import version_token
 VERSION_FIELD = "base_version_token"
 KEY_FIELD = "_idempotency_key"
 DRY_RUN_FIELD = "_dry_run"
+ROW_FIELD = "_row"
 
 
 @never_cache
@@ -71,6 +74,8 @@ class _Page:
     actor: Actor
     form: OperationForm
     idempotency_key: str
+    row: Any = None
+    """The row the form was opened for: named on top, its id no longer a field to type."""
     outcome: Done | Held | None = None
     error: OperationError | None = None
     status: int = 200
@@ -101,38 +106,50 @@ def _page_empty(request: HttpRequest, operation: Operation[Any, Any], actor: Act
     initial = {
         name: value for name, value in request.GET.items() if name in operation.input.model_fields
     }
-    if callable_by(operation, actor):
-        _version_fill(operation, actor, initial)
-    hidden = {VERSION_FIELD} if initial.get(VERSION_FIELD) else set()
+    allowed = callable_by(operation, actor)
+    row = _row(operation, actor, initial) if allowed else None
+    hidden: set[str] = set()
+    if row is not None and operation.target is not None:
+        hidden.add(operation.target.argument)
+        if operation.target.versioned:  # the form stands on the version that was shown [R-8.7]
+            initial[VERSION_FIELD] = version_token(row, actor)
+            hidden.add(VERSION_FIELD)
     form_class = form_build(operation.input, initial=initial, hidden=hidden, zone=_zone(actor))
     return _Page(
         operation=operation,
         actor=actor,
         form=form_class(),
         idempotency_key=uuid.uuid4().hex,
-        status=200 if callable_by(operation, actor) else 403,
+        row=row,
+        status=200 if allowed else 403,
     )
 
 
-def _version_fill(operation: Operation[Any, Any], actor: Actor, initial: dict[str, Any]) -> None:
-    """Fill the version token of the row as it is now, so that the form stands on what was shown [R-8.7]."""
+def _row(operation: Operation[Any, Any], actor: Actor, given: Mapping[str, Any]) -> Any:
+    """The row the form is for, when the person may see it."""
     target = operation.target
-    if target is None or not target.versioned or target.argument not in initial:
-        return
+    if target is None or not given.get(target.argument):
+        return None
     try:
-        row = target.visible(actor).filter(pk=initial[target.argument]).first()
-    except (ValueError, TypeError):  # not an id at all; the operation says so when it is called
-        return
-    if row is not None:
-        initial[VERSION_FIELD] = version_token(row, actor)
+        return target.visible(actor).filter(pk=given[target.argument]).first()
+    except (ValueError, TypeError, ValidationError):  # no id at all: the operation will say so
+        return None
 
 
 def _page_posted(request: HttpRequest, operation: Operation[Any, Any], actor: Actor) -> _Page:
     hidden = {VERSION_FIELD} if request.POST.get(VERSION_FIELD) else set()
+    row = None
+    if operation.target is not None and ROW_FIELD in request.POST:
+        row = _row(operation, actor, request.POST)
+        hidden.add(operation.target.argument)
     form = form_build(operation.input, hidden=hidden, zone=_zone(actor))(request.POST)
     key = request.POST.get(KEY_FIELD) or None
     page = _Page(
-        operation=operation, actor=actor, form=form, idempotency_key=key or uuid.uuid4().hex
+        operation=operation,
+        actor=actor,
+        form=form,
+        idempotency_key=key or uuid.uuid4().hex,
+        row=row,
     )
     if not form.is_valid():
         page.status = 422
@@ -191,6 +208,8 @@ def _page_response(request: HttpRequest, page: _Page) -> HttpResponse:
         "may_call": callable_by(operation, page.actor),
         "needs_approval": operation.approval is not Approval.NEVER,
         "form": page.form,
+        "row": page.row,
+        "row_label": operation.target.label if operation.target else "",
         "form_open": outcome is None or not operation.writes or getattr(outcome, "dry_run", False),
         "idempotency_key": page.idempotency_key,
         "next_url": local_url_of(request, NEXT),

@@ -49,11 +49,8 @@ def request_create(
     own waiting request. Raises Conflict while somebody else's request for the object waits, and
     when the window is over.
     """
-    if not connection.in_atomic_block:
-        raise RuntimeError("request_create needs the transaction of the operation that asks")
     now = now or timezone.now()
-    if expires_at is not None and expires_at <= now:
-        raise Conflict("What you ask for would be over already. Choose a later time and ask again.")
+    _time_check(expires_at, now)
     frozen = json_plain(content)
     digest = sha256_hex(frozen)
     waiting = _waiting(operation, object_type, object_id, actor, digest)
@@ -63,17 +60,13 @@ def request_create(
     request = ActionRequest.objects.create(
         operation=operation,
         team_id=team_id,
-        requester=actor.user,
-        requester_surface=actor.surface.value,
-        requester_token_id=actor.token_id,
+        **_asker(actor),
         title=title[:200],
         payload=json_plain(payload),
         content=frozen,
         content_hash=digest,
         facts=json_plain(facts),
-        policies=needed,
-        roles=roles_allowed(needed),
-        approvers_needed=approvers_needed(needed),
+        **_people(needed),
         object_type=object_type,
         object_id=object_id,
         object_version=object_version,
@@ -85,6 +78,29 @@ def request_create(
     )
     voters_notify(request, now=now)
     return request
+
+
+def _asker(actor: Actor) -> dict[str, Any]:
+    return {
+        "requester": actor.user,
+        "requester_surface": actor.surface.value,
+        "requester_token_id": actor.token_id,
+    }
+
+
+def _people(needed: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "policies": needed,
+        "roles": roles_allowed(needed),
+        "approvers_needed": approvers_needed(needed),
+    }
+
+
+def _time_check(expires_at: datetime | None, now: datetime) -> None:
+    if not connection.in_atomic_block:
+        raise RuntimeError("request_create needs the transaction of the operation that asks")
+    if expires_at is not None and expires_at <= now:
+        raise Conflict("What you ask for would be over already. Choose a later time and ask again.")
 
 
 def json_plain(value: Any) -> Any:

@@ -1,11 +1,20 @@
 """Django configuration of the gateways app."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
 class GatewaysConfig(AppConfig):
-    """Registers the app under the short label ``gateways``."""
+    """Registers the app under the short label ``gateways``, its operations and the send history."""
 
     name = "smsmarketing.gateways"
     label = "gateways"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the operations, and answer contacts.get's question for the send history."""
+        import_module("smsmarketing.gateways.operations")
+        contacts = import_module("smsmarketing.contacts.selectors")
+        history = import_module("smsmarketing.gateways.selectors.history")
+        contacts.history_provider = history.contact_history  # type: ignore[attr-defined]

@@ -270,7 +270,7 @@ def _follow(moved: Sequence[_Moved], read: Sequence[_Read]) -> None:
         if source.event.error_class in SUSPECT_CLASSES and each.after != "delivered":
             suspect_suppress(
                 phone=each.phone,
-                error_class=source.event.error_class or "",
+                error_class=source.event.error_class,
                 error_code=source.event.error_code or "",
                 message_id=each.message_id,
                 gateway_id=source.receipt.gateway_id,

@@ -171,3 +171,21 @@ def retry_wait_s(purpose: str, attempt: int, *, asked_s: int | None = None) -> f
         10.0 if purpose == "otp" else min(_FIRST_WAIT_S * 2 ** max(attempt - 1, 0), _LONGEST_WAIT_S)
     )
     return max(own, float(asked_s or 0))
+
+
+def resend_verdict(state: str, error_class: str) -> tuple[bool, str]:
+    """(may be resent on request, why): never what arrived, may have arrived, or cannot arrive.
+
+    Opt-outs, caps and quiet hours are checked again when a resend is previewed and sent.
+    """
+    if state == "delivered":
+        return False, "It was delivered."
+    if state in OPEN:
+        return False, "It is not final yet."
+    if state == "unknown":
+        return False, "It may have been accepted; a person must decide first."
+    if state == "rejected" or error_class in {"hard", "optout", "content", "sender"}:
+        return False, "The same message would be refused again."
+    if state in {"skipped", "stopped", "quarantined"}:
+        return False, "It was never sent; start a new send instead."
+    return True, "It failed for a reason that may pass."

@@ -2,10 +2,12 @@
 
 from smsmarketing.gateways.selectors.batches import (
     batch_counts,
+    batch_errors,
     batch_totals,
     counts_by_state,
     messages_of,
 )
+from smsmarketing.gateways.selectors.history import contact_history
 from smsmarketing.gateways.selectors.limits import Cap, caps_for, quota_current, quota_sendable
 from smsmarketing.gateways.selectors.rates import rates_current
 from smsmarketing.gateways.selectors.senders import sender_eligibility
@@ -21,9 +23,11 @@ from smsmarketing.gateways.selectors.visibility import (
 __all__ = [
     "Cap",
     "batch_counts",
+    "batch_errors",
     "batch_totals",
     "batches_visible",
     "caps_for",
+    "contact_history",
     "counts_by_state",
     "gateways_visible",
     "inbound_visible",

@@ -34,6 +34,23 @@ WHERE m.batch_id = ANY(%s)
 GROUP BY m.batch_id
 """
 
+_ERRORS = """
+SELECT m.batch_id, m.error_code, m.error_class, count(*)
+FROM gateways_message m
+WHERE m.batch_id = ANY(%s) AND m.error_code <> ''
+GROUP BY m.batch_id, m.error_code, m.error_class
+ORDER BY count(*) DESC, m.error_code
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchError:
+    """An error code and on how many messages it is the last word."""
+
+    code: str
+    error_class: str
+    messages: int
+
 
 @dataclass(frozen=True, kw_only=True)
 class BatchTotals:
@@ -81,6 +98,16 @@ def batch_totals(batch_ids: Collection[int]) -> dict[int, BatchTotals]:
             _TOTALS, list(batch_ids)
         )
     }
+
+
+def batch_errors(batch_ids: Collection[int]) -> dict[int, list[BatchError]]:
+    """The gateway's errors per batch, most frequent first, at most 20."""
+    found: dict[int, list[BatchError]] = {}
+    for batch_id, code, error_class, count in _rows(_ERRORS, list(batch_ids)):
+        lines = found.setdefault(batch_id, [])
+        if len(lines) < 20:
+            lines.append(BatchError(code=code, error_class=error_class, messages=count))
+    return found
 
 
 def messages_of(batch_ids: Collection[int]) -> QuerySet[Message]:

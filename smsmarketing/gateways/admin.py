@@ -1,0 +1,338 @@
+"""The wire in the admin: to read. What changes goes through operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+
+from smsmarketing.contacts.rules.phone import phone_mask
+from smsmarketing.gateways.models import (
+    Batch,
+    Gateway,
+    InboundMessage,
+    LedgerEntry,
+    Message,
+    Quota,
+    Rate,
+    Receipt,
+    SenderId,
+)
+from smsmarketing.gateways.rules.messages import MEANINGS, OPEN, SKIP_REASONS
+from smsmarketing.gateways.selectors import (
+    batch_counts,
+    batch_totals,
+    batches_visible,
+    counts_by_state,
+    gateways_visible,
+    inbound_visible,
+    messages_visible,
+    quotas_visible,
+    senders_visible,
+)
+from smsmarketing.operations.surfaces.admin import OperationAdmin
+from smsmarketing.operations.text import untrusted_clean
+from smsmarketing.operations.types import Actor
+
+
+@admin.register(Gateway)
+class GatewayAdmin(OperationAdmin):
+    """Accounts at providers. Credentials are never shown."""
+
+    view_permission = "gateways.gateway_view"
+    icon = "cell_tower"
+    list_display = ("name", "transport", "state", "state_reason", "reach", "rate_per_second")
+    list_filter = ("state",)
+    search_fields = ("name", "slug")
+    ordering = ("name",)
+    fields = (
+        "name",
+        "slug",
+        "transport",
+        "base_url",
+        "state",
+        "state_reason",
+        "reach",
+        "currency",
+        "rate_per_second",
+        "max_in_flight",
+        "dlr_timeout_hours",
+        "fallback",
+        "handles_stop_replies",
+        "balance",
+        "balance_at",
+    )
+
+    def visible(self, actor: Actor) -> QuerySet[Any]:
+        """Gateways are shared."""
+        return gateways_visible(actor)
+
+    @admin.display(description="Countries")
+    def reach(self, row: Gateway) -> str:
+        """Countries it delivers to."""
+        return ", ".join(sorted(row.countries))
+
+
+@admin.register(Rate)
+class RateAdmin(OperationAdmin):
+    """Prices of a part, past and present."""
+
+    view_permission = "gateways.gateway_view"
+    icon = "sell"
+    list_display = ("gateway", "country", "price", "currency", "valid_from", "valid_to", "source")
+    list_filter = ("gateway",)
+    search_fields = ("country",)
+    ordering = ("country", "-valid_from")
+    fields = list_display
+
+    def visible(self, actor: Actor) -> QuerySet[Any]:
+        """Prices of the shared gateways."""
+        return Rate.objects.select_related("gateway")
+
+
+@admin.register(SenderId)
+class SenderIdAdmin(OperationAdmin):
+    """Senders of one's teams."""
+
+    view_permission = "gateways.sender_view"
+    icon = "id_card"
+    list_display = ("value", "kind", "state", "brand", "regions", "can_receive")
+    list_filter = ("state", "kind")
+    search_fields = ("value",)
+    ordering = ("value",)
+    fields = (
+        "value",
+        "kind",
+        "state",
+        "team",
+        "brand",
+        "regions",
+        "registration",
+        "registration_state",
+        "restrictions",
+        "can_receive",
+        "created_at",
+    )
+
+    def visible(self, actor: Actor) -> QuerySet[Any]:
+        """Senders of the person's teams."""
+        return (
+            senders_visible(actor).select_related("brand", "team").prefetch_related("eligibility")
+        )
+
+    @admin.display(description="Countries")
+    def regions(self, row: SenderId) -> str:
+        """Countries with their status."""
+        states = sorted(row.eligibility.all(), key=lambda each: each.country)
+        return ", ".join(f"{each.country} {each.status}" for each in states) or "none"
+
+
+@admin.register(Batch)
+class BatchAdmin(OperationAdmin):
+    """Sends with their progress, counted from the messages."""
+
+    view_permission = "gateways.batch_view"
+    icon = "outbox"
+    list_display = ("label", "purpose", "state", "progress", "planned", "gateway", "created_at")
+    list_filter = ("state", "purpose")
+    search_fields = ("label",)
+    ordering = ("-created_at", "-id")
+    fields = (
+        "label",
+        "purpose",
+        "state",
+        "hold_reason",
+        "team",
+        "brand",
+        "sender",
+        "gateway",
+        "planned",
+        "progress",
+        "counts",
+        "cost_ceiling",
+        "money_committed",
+        "billed",
+        "currency",
+        "per_minute",
+        "quiet_mode",
+        "not_before",
+        "not_after",
+        "action_request_id",
+        "created_at",
+        "started_at",
+        "handed_over_at",
+        "finished_at",
+    )
+
+    def visible(self, actor: Actor) -> QuerySet[Any]:
+        """Batches of the person's teams."""
+        return batches_visible(actor).select_related("gateway", "team", "brand", "sender")
+
+    @admin.display(description="Progress")
+    def progress(self, row: Batch) -> str:
+        """Closed messages of all; pending is not success."""
+        by_state = counts_by_state(batch_counts([row.pk])[row.pk])
+        closed = sum(count for state, count in by_state.items() if state not in OPEN)
+        share = 100 * closed // row.planned if row.planned else 0
+        return f"{closed} of {row.planned} closed ({share} %)"
+
+    @admin.display(description="Messages by state")
+    def counts(self, row: Batch) -> str:
+        """Each state and reason with its count."""
+        counts = batch_counts([row.pk])[row.pk]
+        return "\n".join(f"{state}: {count}" for state, count in sorted(counts.items()))
+
+    @admin.display(description="Billed")
+    def billed(self, row: Batch) -> str:
+        """What gateways accepted, in money."""
+        totals = batch_totals([row.pk]).get(row.pk)
+        return f"{totals.billed:f}" if totals is not None else "0"
+
+
+@admin.register(Message)
+class MessageAdmin(OperationAdmin):
+    """Messages with masked numbers; the text is shown to nobody here."""
+
+    view_permission = "gateways.message_view"
+    icon = "sms"
+    list_display = ("id", "number", "country", "state", "reason", "parts", "batch")
+    list_filter = ("state",)
+    ordering = ("-id",)
+    list_per_page = 50
+    fields = (
+        "id",
+        "batch",
+        "number",
+        "country",
+        "state",
+        "meaning",
+        "reason",
+        "error_code",
+        "error_class",
+        "held_until",
+        "attempt",
+        "gateway_message_id",
+        "parts",
+        "parts_billed",
+        "price",
+        "price_billed",
+        "created_at",
+        "handed_at",
+        "accepted_at",
+        "final_at",
+    )
+
+    def visible(self, actor: Actor) -> QuerySet[Any]:
+        """Messages of the person's teams."""
+        return messages_visible(actor).select_related("batch")
+
+    @admin.display(description="Number")
+    def number(self, row: Message) -> str:
+        """Masked."""
+        return phone_mask(row.phone)
+
+    @admin.display(description="Meaning")
+    def meaning(self, row: Message) -> str:
+        """What the state says."""
+        why = SKIP_REASONS.get(row.reason, "")
+        return f"{MEANINGS[row.state]} {why}".strip()
+
+
+@admin.register(Receipt)
+class ReceiptAdmin(OperationAdmin):
+    """Receipts as they came and what was done with them; bodies are not shown."""
+
+    view_permission = "gateways.message_view"
+    icon = "receipt_long"
+    list_display = ("id", "gateway", "kind", "message_id", "state", "note", "received_at")
+    list_filter = ("state", "kind")
+    ordering = ("-id",)
+    fields = (*list_display, "content_type", "applied_at")
+
+    def visible(self, actor: Actor) -> QuerySet[Any]:
+        """Raw receipts name no team: they are for people who see all."""
+        rows = Receipt.objects.select_related("gateway")
+        return rows if actor.sees_all_teams else rows.none()
+
+
+@admin.register(InboundMessage)
+class InboundMessageAdmin(OperationAdmin):
+    """What people wrote, and what was done with it."""
+
+    view_permission = "gateways.message_view"
+    icon = "inbox"
+    list_display = ("stored_at", "number", "to", "words", "action", "level", "brand")
+    list_filter = ("action",)
+    ordering = ("-stored_at", "-id")
+    fields = (
+        "number",
+        "to",
+        "brand",
+        "words",
+        "action",
+        "level",
+        "keyword",
+        "language",
+        "received_at",
+        "stored_at",
+        "suppression_id",
+        "reply_message_id",
+        "reviewed_at",
+    )
+
+    def visible(self, actor: Actor) -> QuerySet[Any]:
+        """Replies to the person's brands."""
+        return inbound_visible(actor).select_related("brand")
+
+    @admin.display(description="From")
+    def number(self, row: InboundMessage) -> str:
+        """Masked."""
+        return phone_mask(row.phone)
+
+    @admin.display(description="Text")
+    def words(self, row: InboundMessage) -> str:
+        """Cleaned of what hides or acts."""
+        return untrusted_clean(row.text)
+
+
+@admin.register(Quota)
+class QuotaAdmin(OperationAdmin):
+    """Monthly limits of one's teams."""
+
+    view_permission = "gateways.quota_view"
+    icon = "account_balance_wallet"
+    list_display = (
+        "team",
+        "month",
+        "message_limit",
+        "parts_reserved",
+        "parts_spent",
+        "money_limit",
+        "money_reserved",
+        "money_spent",
+        "currency",
+    )
+    ordering = ("-month", "team__name")
+    fields = list_display
+
+    def visible(self, actor: Actor) -> QuerySet[Any]:
+        """Quotas of the person's teams."""
+        return quotas_visible(actor).select_related("team")
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(OperationAdmin):
+    """Every movement of money and parts."""
+
+    view_permission = "gateways.quota_view"
+    icon = "receipt"
+    list_display = ("created_at", "quota", "batch", "kind", "parts", "amount", "currency", "note")
+    list_filter = ("kind",)
+    ordering = ("-id",)
+    fields = list_display
+
+    def visible(self, actor: Actor) -> QuerySet[Any]:
+        """Movements of the person's teams."""
+        rows = LedgerEntry.objects.select_related("quota__team", "batch")
+        return rows if actor.sees_all_teams else rows.filter(quota__team_id__in=actor.team_ids)

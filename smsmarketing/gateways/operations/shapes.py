@@ -1,0 +1,97 @@
+"""Output shapes that several operations share."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from pydantic import Field
+
+from smsmarketing.contacts.operations.shapes import may_see_phones
+from smsmarketing.contacts.rules.phone import phone_mask
+from smsmarketing.gateways import transports
+from smsmarketing.gateways.models import Gateway, Message, Rate
+from smsmarketing.gateways.rules.messages import MEANINGS, SKIP_REASONS
+from smsmarketing.operations.canonical import decimal_text
+from smsmarketing.operations.errors import NotPermitted
+from smsmarketing.operations.types import Actor, Money, Output
+
+
+class RateRow(Output):
+    """What one part costs in a country now."""
+
+    country: str = Field(description="ISO 3166-1 alpha-2.")
+    price: Money = Field(description="Price of one part (SMS segment).")
+    valid_from: datetime = Field(description="Since when it holds, UTC.")
+    source: str = Field(description="Where the price came from, e.g. manual or sync.")
+    fetched_at: datetime = Field(description="When it was last confirmed, UTC.")
+
+
+class StateDefinition(Output):
+    """A delivery state and what it means."""
+
+    state: str = Field(description="The state's word.")
+    meaning: str = Field(description="What it says, and what it does not say.")
+
+
+STATE_DEFINITIONS = [
+    StateDefinition(state=state, meaning=meaning) for state, meaning in MEANINGS.items()
+]
+
+
+def money(amount: Decimal, currency: str) -> Money:
+    """An amount for an answer."""
+    return Money(amount=decimal_text(amount), currency=currency)
+
+
+def rate_row(rate: Rate) -> RateRow:
+    return RateRow(
+        country=rate.country,
+        price=money(rate.price, rate.currency),
+        valid_from=rate.valid_from,
+        source=rate.source,
+        fetched_at=rate.fetched_at,
+    )
+
+
+def phone_shown(phone: str, actor: Actor, *, full: bool) -> str:
+    """The number masked, or whole when asked for by somebody who may see it [R-4.12].
+
+    Raises NotPermitted.
+    """
+    if not full:
+        return phone_mask(phone)
+    if not may_see_phones(actor):
+        raise NotPermitted(
+            "You may not see full numbers. Leave show_phones out to get them masked."
+        )
+    return phone
+
+
+def error_meaning(gateway: Gateway | None, code: str) -> str:
+    """The transport's own sentence for a receipt code; empty when there is none."""
+    if gateway is None or not code:
+        return ""
+    try:
+        meaning = transports.get(gateway.transport).errors.get(code)
+    except KeyError:
+        return ""
+    return meaning.meaning if meaning is not None else ""
+
+
+def failure_reason(message: Message, gateway: Gateway | None) -> str:
+    """Why a message was not delivered, as a sentence; empty while nothing is wrong."""
+    if message.reason in SKIP_REASONS:
+        return SKIP_REASONS[message.reason]
+    sentence = error_meaning(gateway, message.error_code)
+    if sentence:
+        return sentence
+    if message.error_code:
+        return f"The gateway said {message.error_code}."
+    return message.reason.replace("_", " ")
+
+
+def changed_at(message: Message) -> datetime:
+    """When the state of a message last changed."""
+    moments = (message.final_at, message.accepted_at, message.handed_at, message.created_at)
+    return max(moment for moment in moments if moment is not None)

@@ -1,0 +1,40 @@
+"""What was sent to a contact: shown by contacts.get, which lies below and asks through a hook."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from smsmarketing.contacts.models import Contact
+from smsmarketing.gateways.selectors.visibility import messages_visible
+from smsmarketing.operations.canonical import decimal_text
+from smsmarketing.operations.types import Actor
+
+_NEWEST = 20
+
+
+def contact_history(actor: Actor, contact: Contact) -> list[dict[str, Any]]:
+    """The 20 newest messages to a contact that the actor may see, newest first, without texts."""
+    rows = (
+        messages_visible(actor)
+        .filter(contact_id=contact.pk)
+        .select_related("batch__brand")
+        .order_by("-id")[:_NEWEST]
+    )
+    return [
+        {
+            "at": (row.final_at or row.accepted_at or row.handed_at or row.created_at).isoformat(),
+            "message_id": row.pk,
+            "brand": row.batch.brand.name,
+            "purpose": row.batch.purpose,
+            "state": row.state,
+            "reason": row.reason,
+            "parts": row.parts_billed or row.parts,
+            "cost": decimal_text(
+                row.price_billed
+                if row.price_billed is not None
+                else (row.parts_billed or row.parts) * row.price
+            ),
+            "currency": row.batch.currency,
+        }
+        for row in rows
+    ]

@@ -121,7 +121,7 @@ def held_request_create(
         content=content,
         facts=known,
         policies=matched,
-        team_id=_team_id(target, context, data),
+        team_id=_team_id(target, context, data, facts),
         object_type=row_label(target) if target is not None else "",
         object_id=str(target.pk) if target is not None else "",
         object_version=getattr(target, "version", None),
@@ -139,7 +139,7 @@ def _enriched(context: Context, facts: Mapping[str, Any]) -> dict[str, Any]:
     return {**facts, "by_agent": context.actor.is_agent}
 
 
-def _team_id(target: Any, context: Context, data: Input) -> int | None:
+def _team_id(target: Any, context: Context, data: Input, facts: Mapping[str, Any]) -> int | None:
     """The team whose people decide: the target's, the one the call names, or the asker's only one.
 
     None, which lets people of every team decide, is left for what belongs to no team.
@@ -147,6 +147,7 @@ def _team_id(target: Any, context: Context, data: Input) -> int | None:
     for found in (
         getattr(target, "team_id", None),
         getattr(getattr(target, "brand", None), "team_id", None),
+        facts.get("team_id"),
         getattr(data, "team_id", None),
         _brand_team_id(getattr(data, "brand_id", None)),
     ):

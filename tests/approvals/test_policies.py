@@ -11,9 +11,10 @@ from smsmarketing.approvals.policies import policies_match, policy_save
 from smsmarketing.approvals.rules.conditions import condition_problem
 from smsmarketing.approvals.rules.operations import NEVER_HELD, TOPICS
 from smsmarketing.approvals.tasks import request_run
+from smsmarketing.operations import registry
 from smsmarketing.operations.dispatch import execute
 from smsmarketing.operations.errors import Conflict, InvalidInput, NotPermitted
-from smsmarketing.operations.types import Done, Held
+from smsmarketing.operations.types import Approval, Done, Held
 from tests.approvals.conftest import browser, state_of
 from tests.approvals.test_votes import APPROVE, vote
 
@@ -35,14 +36,12 @@ QUIET: dict[str, Any] = {
     "purpose": "transactional",
     "use_case": "promotion",
     "state": "draft",
-    "approved": True,
 } | dict.fromkeys(
     [
         "anomalous",
-        "brand_wording",
         "bulk",
         "by_agent",
-        "compliance_wording",
+        "official",
         "credentials_changed",
         "cross_system",
         "enables",
@@ -67,14 +66,11 @@ QUIET: dict[str, Any] = {
         ("contacts.upsert", {"consent_changes": 101}, "contacts-consent-bulk"),
         ("contacts.upsert", {"consent_changes": 1, "by_agent": True}, "contacts-consent-agent"),
         ("contacts.upsert", {"cross_system": True, "by_agent": True}, "contacts-sync-agent"),
-        ("templates.save", {"brand_wording": True}, "template-brand"),
-        ("templates.save", {"compliance_wording": True}, "template-compliance"),
+        ("templates.save", {"official": True}, "template-official"),
         ("templates.save", {"use_case": "otp"}, "template-otp"),
         ("short_links.create", {"sensitive": True}, "short-link-sensitive"),
         ("short_links.create", {"payment_link": True}, "short-link-payment"),
         ("short_links.create", {"recipients": 1001}, "short-link-large"),
-        ("campaigns.schedule", {"approved": False}, "schedule-unapproved"),
-        ("campaigns.send_approved", {"approved": False}, "send-unapproved"),
         ("automations.update_state", {"recipients": 1001}, "automation-large"),
         (
             "automations.update_state",
@@ -127,6 +123,15 @@ def test_every_campaign_is_reviewed_and_big_ones_by_two(
     assert max(policy.approvers for policy in matched) == people
 
 
+def test_operations_give_the_facts_their_policies_look_at() -> None:
+    """A seeded policy on an operation that never asks the gate would be a promise without effect."""
+    for policy in ApprovalPolicy.objects.all():
+        for key in policy.operations:
+            operation = registry.find(key)
+            if operation is not None and key != "campaigns.submit_for_review":
+                assert operation.approval is not Approval.NEVER, key
+
+
 def test_what_an_operation_does_not_tell_is_held() -> None:
     assert keys("segments.create") == ["segment-costly", "segment-large"]
 
@@ -173,6 +178,11 @@ def test_the_list_shows_all_triggers_the_seed_names(anna: User) -> None:
     assert rules["approval_policies.save"] == "always"
     assert rules["contacts.opt_out"] == "at_once"
     assert rules["campaigns.cancel_schedule"] == "at_once"
+    assert rules["campaigns.schedule"] == rules["campaigns.send_approved"] == "after_review"
+    assert rules["campaigns.submit_for_review"] == "always"
+    assert rules["segments.create"] == "when_a_policy_matches"
+    sends = found["official_sends"]
+    assert "campaign-review" in sends.operations[0].policies
     words = {row.key: row.in_words for row in outcome.result.policies}
     assert words["segment-large"] == "recipients more than 1,000"
     assert words["campaign-review"] == "always"
@@ -232,6 +242,8 @@ def test_two_people_are_needed_even_if_the_policy_is_gone(cleo: User) -> None:
         ({"roles": ["emperor"]}, "roles"),
         ({"operations": ["no.such"]}, "operations"),
         ({"operations": ["contacts.opt_out"]}, "operations"),
+        ({"operations": ["campaigns.send_approved"]}, "operations"),
+        ({"operations": ["teams.list"]}, "operations"),
         ({"operations": ["approval_policies.save"], "approvers": 1}, "approvers"),
     ],
 )

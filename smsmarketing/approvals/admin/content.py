@@ -38,7 +38,7 @@ _PLACED = frozenset(
 )
 _QUIET_WORDS = {
     "strict": "Held until morning on each recipient's own clock",
-    "skip": "Left out when it is night for the recipient",
+    "normal": "Held until the usual hours on each recipient's own clock",
 }
 
 
@@ -61,7 +61,7 @@ def facts_view(request: ActionRequest) -> list[Part]:
             money_words(value, request.currency) if name == "cost" else value_words(value),
         )
         for name, value in sorted(request.facts.items())
-        if name != "currency"
+        if name not in {"currency", "team_id"}
     ]
 
 

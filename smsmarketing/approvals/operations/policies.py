@@ -12,7 +12,13 @@ from smsmarketing.approvals.models import ApprovalPolicy
 from smsmarketing.approvals.policies import policies_current, policy_save
 from smsmarketing.approvals.rules.conditions import condition_problem, condition_words
 from smsmarketing.approvals.rules.facts import FACTS
-from smsmarketing.approvals.rules.operations import FLOORS, NEVER_HELD, TOPICS
+from smsmarketing.approvals.rules.operations import (
+    FLOORS,
+    NEVER_HELD,
+    REVIEW,
+    REVIEWED_FIRST,
+    TOPICS,
+)
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput
 from smsmarketing.operations.types import (
@@ -25,6 +31,7 @@ from smsmarketing.operations.types import (
     RestRoute,
 )
 
+Rule = Literal["at_once", "after_review", "when_a_policy_matches", "always", "not_available"]
 Op = Literal[">", ">=", "<", "<=", "==", "!=", "in", "contains"]
 
 
@@ -61,8 +68,11 @@ class OperationRule(Output):
     """How approval works for one operation."""
 
     operation: str = Field(description="Key of the operation.")
-    rule: Literal["at_once", "when_a_policy_matches", "always", "not_available"] = Field(
-        description="at_once: never waits for a second person [R-8.5]; not_available: not installed."
+    rule: Rule = Field(
+        description=(
+            "at_once: never waits for a second person [R-8.5]; after_review: refused until people "
+            "have approved the campaign; not_available: not installed."
+        )
     )
     policies: list[str] = Field(description="Keys of the enabled policies that watch it.")
 
@@ -137,29 +147,35 @@ def policy_row(policy: ApprovalPolicy) -> PolicyRow:
 
 
 def _trigger(topic: str, name: str, keys: tuple[str, ...], rows: list[PolicyRow]) -> Trigger:
+    watched = set(keys) | ({REVIEW} if REVIEWED_FIRST & set(keys) else set())
     return Trigger(
         topic=topic,
         name=name,
         operations=[_operation_rule(key, rows) for key in keys],
-        policies=[row for row in rows if set(row.operations) & set(keys)],
+        policies=[row for row in rows if set(row.operations) & watched],
     )
 
 
 def _operation_rule(key: str, rows: list[PolicyRow]) -> OperationRule:
-    watching = [row.key for row in rows if row.enabled and key in row.operations]
+    governed_by = REVIEW if key in REVIEWED_FIRST else key
+    watching = [row.key for row in rows if row.enabled and governed_by in row.operations]
+    rule = _rule(key)
+    return OperationRule(
+        operation=key, rule=rule, policies=[] if rule in {"at_once", "not_available"} else watching
+    )
+
+
+def _rule(key: str) -> Rule:
     operation = registry.find(key)
-    rule: Literal["at_once", "when_a_policy_matches", "always", "not_available"]
     if key in NEVER_HELD:
-        rule, watching = "at_once", []
-    elif operation is None:
-        rule = "not_available"
-    elif operation.approval is Approval.ALWAYS or key == "campaigns.submit_for_review":
-        rule = "always"
-    elif operation.approval is Approval.POLICY:
-        rule = "when_a_policy_matches"
-    else:
-        rule = "at_once"
-    return OperationRule(operation=key, rule=rule, policies=watching)
+        return "at_once"
+    if operation is None:
+        return "not_available"
+    if key in REVIEWED_FIRST:
+        return "after_review"
+    if operation.approval is Approval.ALWAYS or key == REVIEW:
+        return "always"
+    return "when_a_policy_matches" if operation.approval is Approval.POLICY else "at_once"
 
 
 class PolicySaveIn(Input):
@@ -220,15 +236,9 @@ def policy_check(data: PolicySaveIn) -> None:
         problem = condition_problem(condition.model_dump())
         if problem:
             problems[f"conditions.{index}"] = problem
-    known = {key for _, keys in TOPICS.values() for key in keys}
-    unknown = sorted(key for key in data.operations if key not in known and not registry.find(key))
-    held_never = sorted(set(data.operations) & NEVER_HELD)
-    if unknown:
-        problems["operations"] = f"Unknown: {', '.join(unknown)}."
-    if held_never:
-        problems["operations"] = (
-            f"{', '.join(held_never)}: stopping and opting out are never delayed [R-8.5]."
-        )
+    unwatchable = [text for key in data.operations if (text := _unwatchable(key))]
+    if unwatchable:
+        problems["operations"] = " ".join(unwatchable)
     missing = set(data.roles) - set(
         Role.objects.filter(key__in=data.roles).values_list("key", flat=True)
     )
@@ -239,6 +249,18 @@ def policy_check(data: PolicySaveIn) -> None:
         problems["approvers"] = f"At least {floor} people must agree to this [R-8.4]."
     if problems:
         raise InvalidInput("The policy could not work like this.", field_errors=problems)
+
+
+def _unwatchable(key: str) -> str | None:
+    """Why a policy on this operation would have no effect, or None."""
+    if key in NEVER_HELD:
+        return f"{key} is in the safety direction, which is never delayed [R-8.5]."
+    if key in REVIEWED_FIRST:
+        return f"{key} already refuses what people did not approve; watch {REVIEW} instead."
+    rule, known = _rule(key), {key for _, keys in TOPICS.values() for key in keys}
+    if rule == "not_available":
+        return None if key in known else f"There is no operation {key}."
+    return f"{key} never waits for approval." if rule == "at_once" else None
 
 
 registry.add(

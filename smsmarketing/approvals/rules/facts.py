@@ -18,11 +18,8 @@ class Fact:
 
 FACTS: dict[str, Fact] = {
     "anomalous": Fact("flag", "the call looks unusual"),
-    "approved": Fact("flag", "an approval covers exactly this"),
-    "brand_wording": Fact("flag", "official brand or opt-out wording changes"),
     "bulk": Fact("flag", "many at once"),
     "by_agent": Fact("flag", "asked by an agent"),
-    "compliance_wording": Fact("flag", "wording that the law asks for changes"),
     "consent_changes": Fact("number", "contacts that gain consent"),
     "consents": Fact("number", "rows that bring consent"),
     "contacts": Fact("number", "contacts in the call"),
@@ -36,6 +33,7 @@ FACTS: dict[str, Fact] = {
     "minutes_to_start": Fact("number", "minutes until the start"),
     "new_country": Fact("flag", "a country the team never sent to"),
     "new_template": Fact("flag", "a text that was never sent before"),
+    "official": Fact("flag", "official brand or compliance wording"),
     "opt_out_lifts": Fact("number", "opt-outs that would be lifted"),
     "overwrites": Fact("flag", "recorded results are replaced"),
     "payment_link": Fact("flag", "a link to a payment page"),

@@ -16,6 +16,12 @@ NEVER_HELD: Final = frozenset(
 )
 """The safety direction is never delayed by a second person [R-8.5]."""
 
+REVIEW: Final = "campaigns.submit_for_review"
+"""The review of a campaign: people always decide on it."""
+
+REVIEWED_FIRST: Final = frozenset({"campaigns.schedule", "campaigns.send_approved"})
+"""They do not wait for people: they refuse a campaign that people have not approved before."""
+
 FLOORS: Final[dict[str, int]] = {"approval_policies.save": 2}
 """Operations that need this many approvers whatever the policies say [R-8.4]."""
 
@@ -25,7 +31,7 @@ DEFAULT_ROLES: Final = ("approver",)
 TOPICS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "campaign_creation": (
         "Campaign creation, change and review",
-        ("campaigns.create_draft", "campaigns.update", "campaigns.submit_for_review"),
+        ("campaigns.create_draft", "campaigns.update", REVIEW),
     ),
     "opt_out_updates": (
         "Opt-out updates",

@@ -24,7 +24,15 @@ from smsmarketing.campaigns.services.drafts import campaign_create, campaign_upd
 from smsmarketing.campaigns.services.schedule import schedule_resolve
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput
-from smsmarketing.operations.types import Context, Input, Kind, Operation, Output, RestRoute
+from smsmarketing.operations.types import (
+    Approval,
+    Context,
+    Input,
+    Kind,
+    Operation,
+    Output,
+    RestRoute,
+)
 
 _LOCAL = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}$"
 
@@ -235,6 +243,16 @@ def _update(context: Context, data: UpdateIn) -> UpdateOut:
     )
 
 
+def _update_facts(context: Context, data: UpdateIn) -> dict[str, Any]:
+    """For policies that are switched off at first: an edit ends the approval anyway (ADR 0012)."""
+    campaign = context.target
+    return {
+        "state": str(campaign.state),
+        "cost": campaign.cost_ceiling or 0,
+        "currency": campaign.gateway.currency,
+    }
+
+
 registry.add(
     Operation(
         key="campaigns.create_draft",
@@ -269,6 +287,8 @@ registry.add(
         scope="sms:draft",
         requires=("campaigns.get", "approval_policies.list"),
         target=CAMPAIGN_VERSIONED,
+        approval=Approval.POLICY,
+        facts=_update_facts,
         idempotent=True,
         rest=RestRoute("PATCH", "/campaigns/{campaign_id}"),
         group="campaigns",

@@ -54,8 +54,15 @@ def _logins(notes: dict[str, Any]) -> list[str]:
     logins = notes.get("logins") or []
     if not logins:
         return []
-    rows = [f"    {item['role']:<14} {item['username']:<24} {item['password']}" for item in logins]
-    return ["  Logins     role           user                     password", *rows, ""]
+    rows = [("role", "user", "password")]
+    rows += [(item["role"], item["username"], item["password"]) for item in logins]
+    first, second = (max(len(row[place]) for row in rows) + 2 for place in (0, 1))
+    heads = ["  Logins     ", *[" " * 13] * len(logins)]
+    lines = [
+        f"{head}{role:<{first}}{user:<{second}}{password}"
+        for head, (role, user, password) in zip(heads, rows, strict=True)
+    ]
+    return [*lines, ""]
 
 
 def _client(url: str, token: str) -> list[str]:

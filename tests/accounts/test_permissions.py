@@ -57,7 +57,6 @@ def test_deciding_is_in_no_scope() -> None:
         "approvals.policy_save",
         "accounts.token_manage",
         "accounts.token_trifecta",
-        "accounts.user_manage",
     }
 
 

@@ -69,7 +69,6 @@ _TABLE: tuple[Permission, ...] = (
         EVERYONE,
         "sms:read",
     ),
-    _permission("accounts.user_manage", "Create people and give them roles and teams"),
     _permission("approvals.policy_save", "Propose a change of an approval policy", {COMPLIANCE}),
     _permission(
         "approvals.policy_view",
@@ -130,7 +129,9 @@ _TABLE: tuple[Permission, ...] = (
         {MARKETING, OPERATIONS},
         "sms:send",
     ),
-    _permission("campaigns.campaign_view", "See campaigns", EVERYONE, "sms:read"),
+    _permission(
+        "campaigns.campaign_view", "See campaigns", EVERYONE, "sms:read", "sms:contacts.read"
+    ),
     _permission("campaigns.config_view", "Read the settings", EVERYONE, "sms:read"),
     _permission("campaigns.cost_view", "Preview what a campaign costs", EVERYONE, "sms:read"),
     _permission("campaigns.report_view", "Read campaign reports", EVERYONE, "sms:read"),
@@ -212,12 +213,6 @@ _TABLE: tuple[Permission, ...] = (
         "sms:sender",
     ),
     _permission("gateways.sender_view", "See sender IDs", EVERYONE, "sms:read", "sms:sender"),
-    _permission(
-        "operations.audit_verify",
-        "Check the audit chain",
-        {COMPLIANCE, TECHNICAL},
-        "sms:compliance",
-    ),
     _permission("operations.audit_view", "Read the audit log", {COMPLIANCE}, "sms:compliance"),
 )
 

@@ -87,7 +87,7 @@ def _asker(request: ActionRequest) -> Actor:
 
 def _refused(request: ActionRequest, exc: OperationError, now: datetime) -> None:
     """Try again later, hold anew, or fail: what the refusal asks for."""
-    logger.info("approved_request_refused", action_request_id=str(request.pk), code=exc.code)
+    logger.info("approved_request_refused", action_request_id=str(request.pk), result=exc.code)
     if _worth_repeating(exc) and request.attempts < ATTEMPTS_AT_MOST:
         return  # it stays executing; the sweep takes it up again
     envelope = exc.envelope(f"approval-{request.pk}")

@@ -78,6 +78,7 @@ def senders_ensure(team: Team, brand: Brand, *, now: datetime) -> SenderId:
             now=now,
         )
         transition_apply(row_lock(SenderId, alpha.pk), "submit")
+        sender.refresh_from_db()
     return sender
 
 

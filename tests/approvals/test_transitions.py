@@ -249,6 +249,32 @@ def test_author_and_deciders_can_cancel_before_it_runs(
     assert state_of(running) == "executing"
 
 
+def test_superseding_what_has_ended_changes_nothing(review: Make, ben: User) -> None:
+    """A campaign that was sent back is edited: its old request has ended already."""
+    request = review()
+    with transaction.atomic():
+        request_vote(
+            request.pk,
+            actor=browser(ben),
+            verdict="request_changes",
+            content_hash=request.content_hash,
+            reason="Shorter",
+        )
+        request_supersede(request.pk, "changed")
+    request.refresh_from_db()
+    assert (request.state, request.reason) == ("changes_requested", "Shorter")
+
+
+def test_what_runs_cannot_be_superseded(review: Make) -> None:
+    request = review()
+    with transaction.atomic():
+        transition_apply(row_lock(ActionRequest, request.pk), "approve")
+        request_begin(request.pk, content_hash=request.content_hash)
+    with pytest.raises(Conflict), transaction.atomic():
+        request_supersede(request.pk, "changed")
+    assert state_of(request) == "executing"
+
+
 def test_an_approval_is_used_once_and_for_its_content_only(review: Make) -> None:
     """How a campaign uses its review: begin when it starts, finish when it is sent."""
     request = review()

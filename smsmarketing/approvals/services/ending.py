@@ -54,9 +54,11 @@ def request_supersede(
 ) -> ActionRequest:
     """The content changed, so the request does not cover it any more [R-8.2].
 
-    Raises Conflict when the request is neither pending nor approved.
+    A request that has ended already stays as it is. Raises Conflict while it is executing.
     """
     request = row_lock(ActionRequest, request_id)
+    if request.state not in {"pending", "approved", "executing"}:
+        return request
     return request_end(
         request,
         "supersede",

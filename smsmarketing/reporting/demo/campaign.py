@@ -7,13 +7,15 @@ from typing import Any
 
 from smsmarketing.accounts.models import Brand, User
 from smsmarketing.accounts.selectors import actor_for_user
-from smsmarketing.campaigns.models import Campaign
-from smsmarketing.contacts.models import Audience
+from smsmarketing.approvals.models import ActionRequest
+from smsmarketing.campaigns.models import Campaign, Template
+from smsmarketing.contacts.models import Audience, Segment
 from smsmarketing.gateways.models import Gateway, SenderId
 from smsmarketing.operations.dispatch import execute
 from smsmarketing.operations.types import Done, Surface
 
 NAME = "Winter blend launch"
+SEGMENT = "Espresso and filter drinkers"
 BODY = "Nordwind: {first_name}, our winter blend is here. 15% off until Sunday with code WINTER."
 # Half of the contacts: a segment above 1,000 people would wait for an approval of its own.
 COFFEES = [
@@ -28,19 +30,57 @@ FIELDS = [
 def campaign_ensure(
     *, brand: Brand, audience: Audience, sender: SenderId, gateway: Gateway
 ) -> None:
-    """Make the campaign once and put it to review."""
-    if Campaign.objects.filter(name=NAME).exists():
-        return
-    _call(
-        "templates.save",
-        {
-            "brand_id": brand.pk,
-            "name": "Seasonal offer",
-            "use_case": "promotion",
-            "body": BODY,
-            "fields": FIELDS,
-        },
-    )
+    """Make the campaign and put it to review; goes on where an interrupted start ended."""
+    campaign = Campaign.objects.filter(name=NAME).first()
+    if campaign is None:
+        segment_id = _segment_ensure(brand=brand, audience=audience, sender=sender, gateway=gateway)
+        made = _call(
+            "campaigns.create_draft",
+            {
+                "name": NAME,
+                "brand_id": brand.pk,
+                "segment_id": segment_id,
+                "sender_id": sender.pk,
+                "gateway_id": gateway.pk,
+                "message": BODY,
+                "fields": FIELDS,
+                "landing_url": "https://nordwind.example/winter",
+                "send_goal": "200 orders of the winter blend",
+                "quiet_mode": "normal",
+                "review_notes": "Prices agreed with the shop on Monday.",
+            },
+        )
+        campaign = Campaign.objects.get(pk=made["campaign_id"])
+    if (
+        campaign.state == "draft"
+        and campaign.action_request_id is None
+        and not campaign.hold_reason
+    ):
+        _submit(campaign.pk)
+
+
+def template_ensure(brand: Brand) -> None:
+    """Wording that waits for its approval."""
+    if (
+        not Template.objects.exists()
+        and not ActionRequest.objects.filter(operation="templates.save").exists()
+    ):
+        _call(
+            "templates.save",
+            {
+                "brand_id": brand.pk,
+                "name": "Seasonal offer",
+                "use_case": "promotion",
+                "body": BODY,
+                "fields": FIELDS,
+            },
+        )
+
+
+def _segment_ensure(*, brand: Brand, audience: Audience, sender: SenderId, gateway: Gateway) -> int:
+    found = Segment.objects.filter(name=SEGMENT).first()
+    if found is not None:
+        return int(found.pk)
     preview = _call(
         "segments.preview",
         {
@@ -50,35 +90,21 @@ def campaign_ensure(
             "sender_id": sender.pk,
         },
     )
-    segment = _call(
+    made = _call(
         "segments.create",
-        {
-            "segment_preview_id": preview["segment_preview_id"],
-            "name": "Espresso and filter drinkers",
-        },
+        {"segment_preview_id": preview["segment_preview_id"], "name": SEGMENT},
     )
-    campaign = _call(
-        "campaigns.create_draft",
-        {
-            "name": NAME,
-            "brand_id": brand.pk,
-            "segment_id": segment["segment_id"],
-            "sender_id": sender.pk,
-            "gateway_id": gateway.pk,
-            "message": BODY,
-            "fields": FIELDS,
-            "landing_url": "https://nordwind.example/winter",
-            "send_goal": "200 orders of the winter blend",
-            "quiet_mode": "normal",
-            "review_notes": "Prices agreed with the shop on Monday.",
-        },
-    )
-    _call("cost_preview", {"campaign_id": campaign["campaign_id"]})
+    return int(made["segment_id"])
+
+
+def _submit(campaign_id: int) -> None:
+    _call("cost_preview", {"campaign_id": campaign_id})
+    read = _call("campaigns.get", {"campaign_id": campaign_id})
     _call(
         "campaigns.submit_for_review",
         {
-            "campaign_id": campaign["campaign_id"],
-            "base_version_token": campaign["base_version_token"],
+            "campaign_id": campaign_id,
+            "base_version_token": read["base_version_token"],
             "note": "Please check the price and the code.",
         },
     )

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from smsmarketing.reporting.demo.campaign import campaign_ensure
+from smsmarketing.reporting.demo.campaign import campaign_ensure, template_ensure
 from smsmarketing.reporting.demo.contacts import contacts_ensure
 from smsmarketing.reporting.demo.people import people_ensure, team_ensure, token_ensure
 from smsmarketing.reporting.demo.road import (
@@ -40,11 +40,13 @@ class Command(BaseCommand):
         now = timezone.now()
         team, brand = team_ensure()
         logins = people_ensure(team)
-        token = token_ensure(now=now)
         gateway = gateway_ensure(options["carrier_url"], now=now)
         sender = senders_ensure(team, brand, now=now)
         quota_ensure(team, now=now)
         audience = contacts_ensure(team=team, brand=brand)
+        template_ensure(brand)
         campaign_ensure(brand=brand, audience=audience, sender=sender, gateway=gateway)
+        # Last, since its plaintext is shown once: nothing behind it can fail and lose it.
+        token = token_ensure(now=now)
         notes = {"logins": logins, "token": token, "inbound_url": inbound_url(gateway)}
         self.stdout.write(json.dumps(notes) if options["json"] else "The demo data is loaded.")

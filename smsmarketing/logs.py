@@ -48,6 +48,10 @@ _ASSIGNED = re.compile(
     r"(?i)\b([\w-]*(?:password|passwd|secret|token|api[_-]?key|authorization|msisdn|phone))"
     r"(\"?'?\s*[=:]\s*\"?'?)([^\s\"'&,;}]{3,})"
 )
+_TOKEN = re.compile(r"\bsmsmk_[A-Za-z0-9_-]+")  # accounts/rules/tokens.py
+_WEBHOOK = re.compile(
+    r"(/webhooks/[^/\s]+/)[^/\s?'\"<>]+"
+)  # the secret part of a webhook's address
 _URL_LOGIN = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 _PLAIN_KEYS = frozenset({"timestamp", "level", "logger"})
 _ID_SUFFIXES = ("_id", "_ids", "_pk", "_ms", "_ns", "_bytes", "_count", "lineno", "pid", "thread")
@@ -56,6 +60,8 @@ _ID_SUFFIXES = ("_id", "_ids", "_pk", "_ms", "_ns", "_bytes", "_count", "lineno"
 def redact_text(value: str) -> str:
     """Return ``value`` with phone numbers, bearer tokens and assigned secrets masked."""
     value = _URL_LOGIN.sub(rf"\1{MASK_SECRET}@", value)
+    value = _WEBHOOK.sub(rf"\1{MASK_SECRET}", value)
+    value = _TOKEN.sub(MASK_SECRET, value)
     value = _BEARER.sub(rf"\1 {MASK_SECRET}", value)
     value = _ASSIGNED.sub(rf"\1\2{MASK_SECRET}", value)
     value = _PLUS_NUMBER.sub(MASK_NUMBER, value)

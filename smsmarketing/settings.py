@@ -223,12 +223,17 @@ SECURE_SSL_REDIRECT = env.flag(
     default=PRODUCTION,
     doc="Send http requests to https (default: in production).",
 )
-if env.flag(
+BEHIND_PROXY = env.flag(
     "BEHIND_PROXY",
     default=False,
-    doc="Trust `X-Forwarded-Proto` of the proxy in front. Only true when every request passes that proxy.",
-):
+    doc="Trust `X-Forwarded-Proto` and `X-Forwarded-For`. Only true when every request passes a proxy of ours.",
+)
+PROXY_HOPS = env.number(
+    "PROXY_HOPS", default=1, minimum=1, doc="How many such proxies stand in a row."
+)
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    MIDDLEWARE.insert(0, "smsmarketing.proxy.ClientAddressMiddleware")
 # Load balancers and compose ask over plain http.
 SECURE_REDIRECT_EXEMPT = [r"^health/"]
 SECURE_HSTS_SECONDS = env.number(

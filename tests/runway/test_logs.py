@@ -59,6 +59,9 @@ def test_ids_times_and_amounts_stay_readable(text: str) -> None:
         "redis://:hunter2abc@127.0.0.1:6379/0",
         "postgresql://me:hunter2abc@db/sms",
         "POST /webhooks?token=hunter2abc&x=1",
+        "Not Found: /webhooks/vertex/hunter2abc/receipts",
+        "<WSGIRequest: POST '/webhooks/vertex/hunter2abc'>",
+        "token smsmk_1_hunter2abc was used",
     ],
 )
 def test_credentials_are_masked(text: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
+from collections.abc import Callable
+
 from django.conf import settings
 
 from smsmarketing.contacts.rules import phone as rules
@@ -18,6 +21,12 @@ def phone_hash(e164: str) -> bytes:
     A key is needed: without one, ten billion numbers are tried in minutes [R-4.9].
     """
     return rules.phone_hash(e164, settings.PHONE_HASH_KEYS[hash_key_id()].encode())
+
+
+def phone_hasher() -> Callable[[str], bytes]:
+    """`phone_hash` with the key looked up once, for a million numbers in a row."""
+    key = settings.PHONE_HASH_KEYS[hash_key_id()].encode()
+    return lambda e164: hmac.digest(key, e164.encode("ascii"), "sha256")
 
 
 def phone_hashes(e164: str) -> list[bytes]:

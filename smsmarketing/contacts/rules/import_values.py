@@ -19,11 +19,7 @@ _SPACE = re.compile(r"[\t\r\n\v\f]+")
 
 
 class BadValue(Exception):
-    """A cell that cannot be used; `name` is the field."""
-
-    def __init__(self, name: str, message: str) -> None:
-        super().__init__(message)
-        self.name = name
+    """A cell that cannot be used; the text says what to do."""
 
 
 def cell_clean(raw: str) -> str:
@@ -55,25 +51,25 @@ def time_read(text: str) -> datetime:
 
 def text_read(text: str) -> str:
     """A text on one line."""
-    return _SPACE.sub(" ", text)
+    return text if text.isalnum() else _SPACE.sub(" ", text)
 
 
 def _language(text: str) -> str:
     if not _LANGUAGE.fullmatch(text):
-        raise BadValue("language", "Give a language tag, such as en or zh-TW.")
+        raise BadValue("Give a language tag, such as en or zh-TW.")
     return text
 
 
 def _region(text: str) -> str:
     code = text.upper().rpartition("-")[2]
     if not _REGION.fullmatch(code):
-        raise BadValue("region", "Give the code of the state or province, such as FL.")
+        raise BadValue("Give the code of the state or province, such as FL.")
     return code
 
 
 def _time_zone(text: str) -> str:
     if text not in _zones():
-        raise BadValue("time_zone", "Give an IANA time zone, such as Europe/Vilnius.")
+        raise BadValue("Give an IANA time zone, such as Europe/Vilnius.")
     return text
 
 
@@ -87,9 +83,11 @@ def _zones() -> set[str]:
 
 
 def _tags(text: str) -> list[str]:
+    if text.isalnum() and len(text) <= TAG_MAX:
+        return [text]
     tags = list(dict.fromkeys(tag.strip() for tag in re.split(r"[;|,\n]", text) if tag.strip()))
     if len(tags) > TAGS_MAX or any(len(tag) > TAG_MAX for tag in tags):
-        raise BadValue("tags", f"At most {TAGS_MAX} tags of at most {TAG_MAX} characters.")
+        raise BadValue(f"At most {TAGS_MAX} tags of at most {TAG_MAX} characters.")
     return tags
 
 
@@ -97,7 +95,7 @@ def _opted_out_at(text: str) -> datetime:
     try:
         return time_read(text)
     except ValueError as exc:
-        raise BadValue("opted_out_at", str(exc)) from None
+        raise BadValue(str(exc)) from None
 
 
 def _reason(text: str) -> str:
@@ -105,7 +103,7 @@ def _reason(text: str) -> str:
     if word in ("stop", "unsubscribe", "unsubscribed", "optout"):
         return "opt_out"
     if word not in OPT_OUT_REASONS:
-        raise BadValue("reason", f"Give one of: {', '.join(OPT_OUT_REASONS)}.")
+        raise BadValue(f"Give one of: {', '.join(OPT_OUT_REASONS)}.")
     return word
 
 

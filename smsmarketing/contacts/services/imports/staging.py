@@ -14,8 +14,8 @@ from typing import Any
 from django.db import connection
 
 from smsmarketing.contacts.models import ImportJob
-from smsmarketing.contacts.phones import phone_hash
-from smsmarketing.contacts.rules.import_rows import Plan, Reject, Row, row_read
+from smsmarketing.contacts.phones import phone_hasher
+from smsmarketing.contacts.rules.import_rows import Plan, Reject, Row, RowReader
 
 READ_ROWS = 20_000
 _WRITE_ROWS = 500
@@ -125,7 +125,7 @@ class ChunkRead:
 
 
 def chunk_stage(
-    rows: Iterator[tuple[int, list[str]]], plan: Plan, stage: Stage
+    rows: Iterator[tuple[int, list[str]]], reader: RowReader, stage: Stage
 ) -> ChunkRead | None:
     """Clean the next rows and COPY them; None at the end of the file. In the caller's transaction.
 
@@ -142,7 +142,7 @@ def chunk_stage(
     ):
         for number, cells in islice(rows, READ_ROWS):
             seen += 1
-            answer = row_read(cells, number, plan)
+            answer = reader.read(cells, number)
             if isinstance(answer, Reject):
                 rejects.append(answer)
                 continue
@@ -183,13 +183,14 @@ def rejects_copy(job_id: int, rejects: list[Reject]) -> None:
 def _encoder(stage: Stage) -> Callable[[Row], str]:
     """A function that writes a row in the text form of COPY."""
     fields = [(name, _array if name == "tags" else _text) for name in stage.fields]
+    hashed = phone_hasher()
 
     def encode(row: Row) -> str:
         phone, values = row.phone, row.values
         parts = [
             str(row.row_number),
             phone.e164,
-            "\\\\x" + phone_hash(phone.e164).hex(),
+            "\\\\x" + hashed(phone.e164).hex(),
             phone.country,
             phone.line_type,
         ]
@@ -208,10 +209,14 @@ def _encoder(stage: Stage) -> Callable[[Row], str]:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, str) and value.isalnum():
+        return value
     return str(value).translate(_ESCAPES)
 
 
 def _array(values: list[str]) -> str:
+    if len(values) == 1 and values[0].isalnum() and values[0].upper() != "NULL":
+        return "{" + values[0] + "}"
     quoted = ",".join(
         '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values
     )

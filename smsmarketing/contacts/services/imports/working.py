@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from smsmarketing.contacts.models import Audience, ImportJob
 from smsmarketing.contacts.rules.import_files import FileRefused
-from smsmarketing.contacts.rules.import_rows import Plan
+from smsmarketing.contacts.rules.import_rows import Plan, RowReader
 from smsmarketing.contacts.services.imports import contacts_merge, opt_outs_merge
 from smsmarketing.contacts.services.imports.files import file_rows
 from smsmarketing.contacts.services.imports.jobs import import_fail, import_plan
@@ -143,9 +143,10 @@ class _Work:
         rows = file_rows(
             job.stored_path, encoding=job.encoding, delimiter=job.delimiter, after=job.rows_read
         )
+        reader = RowReader(self.plan)
         while True:
             with transaction.atomic():
-                chunk = chunk_stage(rows, self.plan, self.stage)
+                chunk = chunk_stage(rows, reader, self.stage)
                 if chunk is None:
                     break
                 counts = Counter(job.counts)

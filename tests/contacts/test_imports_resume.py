@@ -1,0 +1,152 @@
+"""An import survives the death of its worker at any moment, and two workers never share it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from smsmarketing.accounts.models import Brand, User
+from smsmarketing.contacts.models import (
+    AudienceMember,
+    ConsentEvent,
+    Contact,
+    ImportJob,
+    SendState,
+)
+from smsmarketing.contacts.services import audience_save
+from smsmarketing.contacts.services.imports import (
+    ImportOptions,
+    import_create,
+    import_start,
+    import_work,
+    imports_stalled,
+    upload_store,
+)
+from tests.contacts.test_imports import CONSENT
+
+ROWS = 60_000
+AT_ONCE = timedelta(0)
+
+
+@pytest.fixture
+def job(brand: Brand, user: User, tmp_path: Path, settings: Any) -> ImportJob:
+    """An import of many rows, with every tenth number standing twice and every tenth row bad."""
+    settings.MEDIA_ROOT = tmp_path
+    lines = ["phone,first_name"]
+    for number in range(ROWS):
+        phone = f"+4474{number - number % 10 // 9:08}" if number % 10 != 5 else "nobody"
+        lines.append(f"{phone},N{number}")
+    upload = upload_store(["\n".join(lines).encode()], file_name="many.csv", user=user)
+    audience = audience_save(team_id=brand.team_id, brand=brand, name="Many")
+    return import_create(
+        upload,
+        kind="contacts",
+        brand=brand,
+        created_by=user,
+        audience=audience,
+        options=ImportOptions(consent=CONSENT),
+    )
+
+
+@pytest.mark.processes
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_killed_again_and_again_loses_and_doubles_nothing(
+    job: ImportJob, process_environment: dict[str, str], tmp_path: Path
+) -> None:
+    """SIGKILL while reading and while merging; the next worker goes on from the resume point."""
+    with transaction.atomic():
+        import_start(job)
+    script = (
+        "import django; django.setup(); from datetime import timedelta;"
+        " from smsmarketing.contacts.services.imports import import_work;"
+        f" import_work({job.pk}, silent_after=timedelta(0), merge_rows=4000)"
+    )
+    environment = {**process_environment, "MEDIA_ROOT": str(tmp_path)}
+    kills = {"reading": 0, "merging": 0}
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        worker = subprocess.Popen([sys.executable, "-c", script], env=environment)
+        start = _progress(job)
+        while worker.poll() is None and time.monotonic() < deadline:
+            now = _progress(job)
+            if sum(kills.values()) < 4 and now != start and now[0] in kills and kills[now[0]] < 2:
+                kills[now[0]] += 1
+                os.kill(worker.pid, signal.SIGKILL)
+                worker.wait()
+                break
+            time.sleep(0.005)
+        assert worker.returncode in (0, -signal.SIGKILL)
+        job.refresh_from_db()
+        if job.state != "running":
+            break
+    assert (job.state, job.error_message) == ("done", "")
+    assert kills["merging"] == 2
+    numbers = ROWS - ROWS // 10 - ROWS // 10
+    counts = job.counts
+    assert (counts["rows"], counts["rejected"], counts["duplicates"]) == (
+        ROWS,
+        ROWS // 10,
+        ROWS // 10,
+    )
+    assert counts["create"] + counts["unchanged"] == numbers
+    for model in (Contact, SendState, AudienceMember, ConsentEvent):
+        assert model.objects.count() == numbers, model
+    assert job.rejects.count() == ROWS // 10 * 2
+    assert Contact.objects.get(phone="+447400000008").first_name == "N9"
+
+
+def _progress(job: ImportJob) -> tuple[str, int, int]:
+    row = ImportJob.objects.values_list("phase", "rows_read", "rows_done").get(pk=job.pk)
+    return (str(row[0]), int(row[1]), int(row[2]))
+
+
+def test_a_job_with_a_living_worker_is_left_alone(job: ImportJob) -> None:
+    ImportJob.objects.filter(pk=job.pk).update(
+        lease_owner="other", heartbeat_at=timezone.now(), phase="reading"
+    )
+    import_work(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.lease_owner, job.counts) == ("uploaded", "other", {})
+    assert imports_stalled() == []
+
+
+def test_the_sweep_finds_a_job_whose_worker_fell_silent(job: ImportJob) -> None:
+    ImportJob.objects.filter(pk=job.pk).update(
+        lease_owner="dead", heartbeat_at=timezone.now() - timedelta(minutes=5), phase="reading"
+    )
+    assert imports_stalled() == [job.pk]
+    import_work(job.pk)
+    job.refresh_from_db()
+    assert job.state == "previewed"
+    assert imports_stalled() == []
+
+
+def test_a_file_that_kills_its_worker_three_times_is_given_up(job: ImportJob) -> None:
+    """[R-10.26]"""
+    ImportJob.objects.filter(pk=job.pk).update(
+        lease_owner="dead", heartbeat_at=timezone.now(), phase="reading", crashes=2
+    )
+    import_work(job.pk, silent_after=AT_ONCE)
+    job.refresh_from_db()
+    assert (job.state, job.error_code) == ("failed", "QUARANTINED")
+    assert not Contact.objects.exists()
+
+
+def test_staged_rows_that_a_crash_of_the_database_emptied_are_read_again(job: ImportJob) -> None:
+    """The staging tables are UNLOGGED."""
+    import_work(job.pk)
+    with connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE contacts_import_stage_{job.pk}")
+    import_start(job)
+    import_work(job.pk)
+    job.refresh_from_db()
+    assert job.state == "done"
+    assert Contact.objects.count() == ROWS - ROWS // 10 * 2

@@ -9,7 +9,7 @@ DEFAULT_QUEUE = "periodic"
 ROUTES = {
     "approvals.run_request": {"queue": "callbacks"},
     "campaigns.materialise": {"queue": "marketing"},
-    "contacts.import_*": {"queue": "imports"},
+    "contacts.import_work": {"queue": "imports"},
     "gateways.batch_run": {"queue": "marketing"},
     "gateways.batch_run_transactional": {"queue": "transactional"},
     "gateways.batch_run_urgent": {"queue": "otp"},

@@ -28,7 +28,7 @@ BEAT = {"campaigns.start_due": 10.0, "campaigns.follow": 5.0}
 """Seconds between two runs."""
 
 
-@shared_task(name="campaigns.materialise", queue="marketing")
+@shared_task(name="campaigns.materialise")
 def materialise(campaign_id: int) -> None:
     """Turn a started campaign into messages; what cannot go on as approved goes back to its author with the reason."""
     try:
@@ -42,7 +42,7 @@ def materialise(campaign_id: int) -> None:
             campaign_hold(campaign_id, hold_reason_of(exc))
 
 
-@shared_task(name="campaigns.start_due", queue="periodic")
+@shared_task(name="campaigns.start_due")
 def start_due() -> None:
     """Start every scheduled campaign whose time has come. Safe to run twice: the row's state decides."""
     due = (
@@ -65,7 +65,7 @@ def start_due() -> None:
                 start_failed(campaign_id, hold_reason_of(exc))
 
 
-@shared_task(name="campaigns.follow", queue="periodic")
+@shared_task(name="campaigns.follow")
 def follow() -> None:
     """Bring started campaigns in line with their batches."""
     for campaign_id in list(

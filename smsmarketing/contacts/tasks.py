@@ -9,20 +9,20 @@ from smsmarketing.contacts.services.imports import import_work, imports_stalled
 BEAT = {"contacts.imports_sweep": 30.0, "contacts.send_states_sweep": 300.0}
 
 
-@shared_task(name="contacts.import_work", queue="imports")
+@shared_task(name="contacts.import_work")
 def import_work_task(job_id: int) -> None:
     """Check or bring in a file, or go on where a killed worker stopped."""
     import_work(job_id)
 
 
-@shared_task(name="contacts.imports_sweep", queue="periodic", expires=30)
+@shared_task(name="contacts.imports_sweep", expires=30)
 def imports_sweep_task() -> None:
     """Find imports again whose worker died or whose task was lost."""
     for job_id in imports_stalled():
         import_work_task.apply_async(kwargs={"job_id": job_id})
 
 
-@shared_task(name="contacts.send_states_sweep", queue="periodic", expires=300)
+@shared_task(name="contacts.send_states_sweep", expires=300)
 def send_states_sweep_task() -> None:
     """Refresh the states of consents and suppressions that ran out."""
     with transaction.atomic():

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from celery import current_app
 
-from smsmarketing.queues import QUEUES
+from smsmarketing.queues import QUEUES, ROUTES
 from tools.demo.__main__ import BULK_QUEUES, FAST_QUEUES
 from tools.embedded.place import CHECKOUT
 
@@ -61,3 +61,9 @@ def _enqueued_names() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(("name", "place"), sorted(set(_enqueued_names())))
 def test_every_enqueued_task_exists(name: str, place: str) -> None:
     assert name in _own_tasks(), place
+
+
+def test_every_route_names_a_task_and_a_queue() -> None:
+    """The table in smsmarketing/queues.py is the only place that says where a task goes."""
+    assert ROUTES.keys() - _own_tasks().keys() == set()
+    assert {route["queue"] for route in ROUTES.values()} <= set(QUEUES)

@@ -335,3 +335,24 @@ def test_a_late_request_offers_no_buttons(campaign: ActionRequest, ben: User) ->
         expires_at=timezone.now() - timedelta(seconds=1)
     )
     assert "Approve exactly this" not in shown(signed_in(ben), page_of(campaign))
+
+
+def test_changed_content_offers_no_vote(review: Make, ben: User) -> None:
+    """[R-8.2] The page says so before anybody tries."""
+    subjects.register(Subject(operation="tests.review", current_hash=lambda request: "f" * 64))
+    page = shown(signed_in(ben), page_of(review()))
+    assert "has changed since it was submitted" in page
+    assert "Approve exactly this" not in page
+
+
+def test_phone_numbers_of_contacts_are_hidden(review: Make, ben: User) -> None:
+    """[R-4.12] But a number in the text that people approve is shown."""
+    content = {
+        "operation": {"key": "contacts.upsert", "summary": "Change a contact."},
+        "input": {"phone": "+37060000001", "phones": ["+37060000002"], "note": "Call +3705551234"},
+    }
+    page = shown(signed_in(ben), page_of(review(content=content)))
+    assert "+37060000001" not in page
+    assert "+37060000002" not in page
+    assert "+37•••••••01" in page
+    assert "+3705551234" in page

@@ -14,6 +14,7 @@ from smsmarketing.approvals.admin.words import (
     money_words,
     number_words,
     parts_of,
+    phones_masked,
     value_words,
 )
 from smsmarketing.approvals.models import ActionRequest
@@ -44,7 +45,7 @@ _QUIET_WORDS = {
 
 def content_view(request: ActionRequest, template: str) -> dict[str, Any]:
     """What the content template gets as `view`."""
-    content = request.content
+    content = phones_masked(request.content)
     if template != GENERIC_TEMPLATE and isinstance(content.get("text"), dict):
         view = _review_view(content)
     else:

@@ -165,6 +165,8 @@ def page_context(row: ActionRequest, actor: Actor, *, now: datetime) -> dict[str
     template = subject.template if subject and subject.template else GENERIC_TEMPLATE
     state = str(row.state)
     pending = state == "pending" and row.expires_at > now
+    current = subject.current_hash(row) if pending and subject and subject.current_hash else ""
+    changed = bool(current) and current != row.content_hash
     refusal = vote_refusal_for(actor.user, row) if pending else None
     votes = list(row.votes.select_related("voter"))
     author = actor.user_id in {row.requester_id, row.requester.owner_id}
@@ -175,7 +177,8 @@ def page_context(row: ActionRequest, actor: Actor, *, now: datetime) -> dict[str
         "state": state_words(state),
         "tone": TONES[state],
         "pending": pending,
-        "may_vote": pending and refusal is None,
+        "changed": changed,
+        "may_vote": pending and refusal is None and not changed,
         "refusal": refusal,
         "self_approval": pending and self_approval_open(actor.user, row),
         "author": author,

@@ -57,6 +57,7 @@ _ORDER = (
 )
 """PostgreSQL does not keep the order of keys; these come first, in this order."""
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d(\.\d+)?)?(Z|\+00:00)")
+_PHONE_NAMES = ("phone", "msisdn", "e164")
 _HIDDEN_ENDS = ("_id", "_ids", "_token", "_hash", "_version", "_revision")
 
 
@@ -144,6 +145,21 @@ def value_words(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False, sort_keys=True)
     time = _TIME.fullmatch(str(value))
     return f"{time[1]} {time[2]} UTC" if time else str(value)
+
+
+def phones_masked(value: Any, *, name: str = "") -> Any:
+    """The value with phone numbers hidden but for their start and end [R-4.12].
+
+    What is a phone number is told by the name of its field: a number inside a message text is part
+    of what people approve, and stays.
+    """
+    if isinstance(value, dict):
+        return {key: phones_masked(item, name=key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [phones_masked(item, name=name) for item in value]
+    if isinstance(value, str) and any(word in name for word in _PHONE_NAMES) and len(value) > 6:
+        return f"{value[:3]}•••••••{value[-2:]}"
+    return value
 
 
 def parts_of(values: Mapping[str, Any]) -> list[Part]:

@@ -79,9 +79,12 @@ def crew_running(environment: dict[str, str]) -> Iterator[Crew]:
             store.flushdb()
 
 
-def until(ready: Callable[[], bool], *, seconds: float, why: Callable[[], str] = str) -> None:
-    """Poll until `ready`; AssertionError with `why()` after the deadline."""
+def until(crew: Crew, ready: Callable[[], bool], *, seconds: float) -> None:
+    """Poll until `ready`; AssertionError with the logs when a process ends by itself or the time
+    is up.
+    """
     deadline = time.monotonic() + seconds
     while not ready():
-        assert time.monotonic() < deadline, why()
+        assert all(process.poll() is None for process in crew.alive), crew.log()
+        assert time.monotonic() < deadline, crew.log()
         time.sleep(0.05)

@@ -48,11 +48,7 @@ def test_ten_kills_cost_no_message_and_double_none(carrier: RunningSimulator, cr
     batch = world.batch(world.contacts_at_noon(MESSAGES), purpose="marketing", quiet_mode="normal")
     crew.beat()
     _kill_ten_times(carrier, crew)
-    until(
-        lambda: Batch.objects.get(pk=batch.pk).state == "done",
-        seconds=120,
-        why=lambda: f"{batch_counts([batch.pk])} {carrier.stats()}\n{crew.log()}",
-    )
+    until(crew, lambda: Batch.objects.get(pk=batch.pk).state == "done", seconds=120)
     _nothing_lost_nothing_double(world, batch, carrier)
 
 
@@ -64,9 +60,9 @@ def _kill_ten_times(carrier: RunningSimulator, crew: Crew) -> None:
     for _ in range(KILLS):
         aim = carrier.stats()["accepted"] + chance.randint(20, 450)
         until(
-            lambda aim=aim: carrier.stats()["accepted"] >= aim and _holder(crew) is not None,  # type: ignore[misc]
+            crew,
+            lambda aim=aim: carrier.stats()["accepted"] >= aim and _holder(crew) is not None,
             seconds=60,
-            why=crew.log,
         )
         holder = _holder(crew)
         crew.kill(holder or crew.alive[-1])
@@ -89,11 +85,6 @@ def _nothing_lost_nothing_double(world: World, batch: Batch, carrier: RunningSim
     # Every message is final or unknown, and the sums match to the unit.
     assert set(counts) <= FINAL | {"unknown"}, counts
     assert sum(counts.values()) == batch.planned == MESSAGES
-    print(
-        counts,
-        stats["accepted"],
-        list(BatchSlice.objects.filter(batch=batch).values_list("state", "crashes")),
-    )
     # Unknown is at most one wave per kill.
     assert counts.get("unknown", 0) <= KILLS * WINDOW
     # What the carrier accepted is what we believe was sent, message by message.

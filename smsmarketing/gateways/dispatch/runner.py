@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -37,7 +38,7 @@ MAX_RUN_S = 15.0
 REST = timedelta(seconds=30)
 """How long a sick gateway is left alone [R-10.17]."""
 
-_engines: dict[tuple[int, int], Engine] = {}
+_engines: dict[tuple[int, int, int], Engine] = {}
 
 
 @dataclass
@@ -187,8 +188,8 @@ def _pause(batch: Batch, reason: str, report: RunReport) -> None:
 
 
 def _engine(window: int) -> Engine:
-    """This process' engine with that window; its connections live as long as the worker."""
-    key = (os.getpid(), window)
+    """This thread's engine with that window; its connections live as long as the worker."""
+    key = (os.getpid(), threading.get_ident(), window)
     if key not in _engines:
         _engines[key] = Engine(window)
     return _engines[key]

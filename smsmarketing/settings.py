@@ -369,6 +369,7 @@ UNFOLD: dict[str, Any] = {
     ],
     "SITE_URL": "/admin/",
     "SHOW_HISTORY": False,
+    "DASHBOARD_CALLBACK": "smsmarketing.reporting.admin.dashboard.dashboard_context",
     "SHOW_VIEW_ON_SITE": False,
     "ENVIRONMENT": "smsmarketing.operations.surfaces.admin.navigation.environment_label",
     "STYLES": ["smsmarketing.operations.surfaces.admin.navigation.stylesheet"],

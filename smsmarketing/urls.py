@@ -14,5 +14,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("smsmarketing.operations.surfaces.mcp.urls")),
     path("webhooks/", include("smsmarketing.gateways.urls")),
     path("admin/operations/", include("smsmarketing.operations.surfaces.admin.urls")),
+    path("admin/reports/", include("smsmarketing.reporting.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -1,0 +1,84 @@
+"""A running send as a bar, with held messages and their times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count
+
+from smsmarketing.campaigns.models import Campaign
+from smsmarketing.gateways.rules.messages import MEANINGS
+from smsmarketing.gateways.selectors.batches import messages_of
+
+ORDER = (
+    "delivered",
+    "accepted",
+    "handing_over",
+    "queued",
+    "planned",
+    "held",
+    "unknown",
+    "undelivered",
+    "failed",
+    "rejected",
+    "expired",
+    "skipped",
+    "stopped",
+    "quarantined",
+)
+MOVING = frozenset({"planned", "queued", "held", "handing_over", "accepted"})
+
+
+@dataclass(frozen=True)
+class Part:
+    """One state's share of the bar."""
+
+    state: str
+    count: int
+    percent: str
+    meaning: str
+
+
+def parts_of(by_state: Mapping[str, int]) -> list[Part]:
+    """The bar's parts in a fixed order; states without messages are left out."""
+    total = sum(by_state.values())
+    return [
+        Part(state, by_state[state], f"{100 * by_state[state] / total:.2f}", MEANINGS[state])
+        for state in ORDER
+        if by_state.get(state)
+    ]
+
+
+def progress_view(campaign: Campaign, sends: Any) -> dict[str, Any]:
+    """What the progress part of a page shows; `sends` is Progress of campaigns.get."""
+    counts = dict(sends.by_state)
+    final = sum(count for state, count in counts.items() if state not in MOVING)
+    return {
+        "planned": sends.planned,
+        "parts": parts_of(counts),
+        "final": final,
+        "open": sends.planned - final,
+        "held": held_times(campaign) if counts.get("held") else [],
+        "running": str(campaign.state) in {"sending", "paused"} or sends.planned > final,
+        "preparing": str(campaign.state) in {"sending", "paused"} and sends.planned == 0,
+    }
+
+
+def held_times(campaign: Campaign) -> list[tuple[datetime | None, int]]:
+    """When held messages may go, soonest first; None is a time that nobody knows."""
+    batches = list(campaign.sends.filter(kind="main").values_list("batch_id", flat=True))
+    rows = (
+        messages_of(batches)
+        .filter(state="held")
+        .values("held_until")
+        .annotate(n=Count("id"))
+        .order_by("held_until")
+    )
+    by_minute: dict[datetime | None, int] = {}
+    for row in rows:
+        at = row["held_until"].replace(second=0, microsecond=0) if row["held_until"] else None
+        by_minute[at] = by_minute.get(at, 0) + row["n"]
+    return list(by_minute.items())[:12]

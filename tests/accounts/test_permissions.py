@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import get_args
 
 import pytest
 
@@ -12,7 +13,12 @@ from smsmarketing.accounts.rules.permissions import (
     role_permissions,
     scope_permissions,
 )
-from smsmarketing.accounts.rules.scopes import EXIT_SCOPES, SCOPES, trifecta_scopes
+from smsmarketing.accounts.rules.scopes import (
+    EXIT_SCOPES,
+    SCOPES,
+    ScopeName,
+    trifecta_scopes,
+)
 from smsmarketing.accounts.seeding import roles_seed
 from smsmarketing.accounts.selectors import actor_for_user, permissions_of
 from smsmarketing.operations import registry
@@ -48,6 +54,10 @@ def test_a_token_with_the_operations_scope_has_its_permission() -> None:
         and operation.permission not in scope_permissions(frozenset({operation.scope}))
     }
     assert apart == set()
+
+
+def test_inputs_offer_every_scope() -> None:
+    assert list(get_args(ScopeName)) == list(SCOPES)
 
 
 def test_deciding_is_in_no_scope() -> None:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from smsmarketing.accounts import services
 from smsmarketing.accounts.models import ApiToken, Team
+from smsmarketing.accounts.rules.scopes import ScopeName
 from smsmarketing.accounts.selectors import person_name, teams_visible, tokens_visible
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import NotFound
@@ -67,8 +68,13 @@ class TokenCreateIn(Input):
     """Input of api_tokens.create."""
 
     name: str = Field(min_length=1, max_length=80, description="What the token is for.")
-    scopes: list[Annotated[str, Field(max_length=32)]] = Field(
-        min_length=1, max_length=20, description="Scopes such as sms:read and sms:draft."
+    scopes: list[ScopeName] = Field(
+        min_length=1,
+        max_length=20,
+        description=(
+            "What the token may be used for: sms:read for reports and settings, sms:draft to write "
+            "campaigns, sms:send to start approved ones. Give no more than it needs."
+        ),
     )
     expires_in_days: int = Field(
         default=90, ge=1, le=365, description="Days until the token ends, 1 to 365."

@@ -4,6 +4,22 @@ and its person's permissions together, never more than either.
 
 from __future__ import annotations
 
+from typing import Literal
+
+ScopeName = Literal[
+    "sms:read",
+    "sms:contacts.read",
+    "sms:contacts.pii",
+    "sms:contacts.write",
+    "sms:draft",
+    "sms:schedule",
+    "sms:send",
+    "sms:otp",
+    "sms:compliance",
+    "sms:sender",
+]
+"""The keys of SCOPES, for inputs: forms offer them, schemas list them."""
+
 SCOPES: dict[str, str] = {
     "sms:read": "Read settings, campaigns, templates, gateways, costs and reports.",
     "sms:contacts.read": "Read contacts, audiences and segments; numbers are masked.",

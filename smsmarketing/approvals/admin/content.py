@@ -39,6 +39,7 @@ _PLACED = frozenset(
 )
 _QUIET_WORDS = {
     "strict": "Held until morning on each recipient's own clock",
+    "default": "Held until morning on each recipient's own clock, by the rules of the country",
     "normal": "Held until the usual hours on each recipient's own clock",
 }
 

@@ -10,6 +10,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("health/live", health.alive, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
+    path("api/v1/", include("smsmarketing.contacts.urls")),
     path("api/", include("smsmarketing.operations.surfaces.rest.urls")),
     path("", include("smsmarketing.operations.surfaces.mcp.urls")),
     path("webhooks/", include("smsmarketing.gateways.urls")),

@@ -2,10 +2,12 @@
 
 from smsmarketing.contacts.services.imports.files import (
     FileLook,
+    file_lines,
     file_look,
     file_refusal,
     file_rows,
     too_large,
+    upload_remove,
     upload_store,
 )
 from smsmarketing.contacts.services.imports.jobs import (
@@ -23,6 +25,7 @@ from smsmarketing.contacts.services.imports.working import import_work, imports_
 __all__ = [
     "FileLook",
     "ImportOptions",
+    "file_lines",
     "file_look",
     "file_refusal",
     "file_rows",
@@ -36,5 +39,6 @@ __all__ = [
     "mapping_for",
     "mapping_save",
     "too_large",
+    "upload_remove",
     "upload_store",
 ]

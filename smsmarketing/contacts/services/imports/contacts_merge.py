@@ -242,7 +242,8 @@ def contacts_chunk(
     with connection.cursor() as cursor:
         cursor.execute(CHUNK_TABLE_SQL)
         cursor.execute(upsert_sql(stage), params)
-        cursor.execute(attach_sql(stage), params)
+        if cursor.rowcount < params["upto"] - params["after"]:
+            cursor.execute(attach_sql(stage), params)
         cursor.execute("ANALYZE contacts_import_chunk")
         cursor.execute(
             "SELECT count(*) FILTER (WHERE created), count(*) FILTER (WHERE touched AND NOT created),"

@@ -97,6 +97,11 @@ def upload_store(chunks: Iterable[bytes], *, file_name: str, user: User) -> Impo
         raise
 
 
+def upload_remove(stored_path: str) -> None:
+    """Delete a stored file that nobody refers to."""
+    import_path(stored_path).unlink(missing_ok=True)
+
+
 def too_large() -> FileRefused:
     """The answer to a file over the limit [R-10.11]."""
     return FileRefused(
@@ -136,6 +141,15 @@ def file_look(upload: ImportFile, *, encoding: str = "", delimiter: str = "") ->
         headers=headers,
         sample=[[cell[:200] for cell in row[: len(headers)]] for row in sample],
     )
+
+
+def file_lines(upload: ImportFile) -> int:
+    """How many lines a file has: at least as many as rows."""
+    count = 0
+    with import_path(upload.stored_path).open("rb") as source:
+        while block := source.read(2**20):
+            count += block.count(b"\n")
+    return count
 
 
 def file_rows(

@@ -1,0 +1,118 @@
+"""POST /api/v1/imports/files: the one REST call that takes a file and not JSON.
+
+An escape hatch beside the operations: it stores the bytes and gives an upload id, which
+imports.preview and imports.start take. Nothing of the file is read into contacts here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
+from django.views.decorators.csrf import csrf_exempt
+
+from smsmarketing.contacts.models import ImportFile
+from smsmarketing.contacts.rules.import_files import SIZE_MAX
+from smsmarketing.contacts.services.imports import file_refusal, too_large, upload_store
+from smsmarketing.operations import registry
+from smsmarketing.operations.access import access_check
+from smsmarketing.operations.audit import audit_append
+from smsmarketing.operations.errors import AuthRequired, InvalidInput, OperationError
+from smsmarketing.operations.surfaces.calls import (
+    bearer_actor,
+    request_id_of,
+    session_actor,
+)
+from smsmarketing.operations.surfaces.rest.problems import Refused, problem_response
+from smsmarketing.operations.types import Actor, Surface
+
+_BLOCK = 2**20
+_AROUND = 64 * 1024
+"""Room for the multipart frame around the file."""
+
+
+@csrf_exempt  # a session's form token is checked by session_actor, after the size
+def import_upload(request: HttpRequest) -> HttpResponse:
+    """multipart/form-data with one part `file`, or the file itself as text/csv. 201 with its id."""
+    try:
+        upload = _uploaded(request)
+    except OperationError as exc:
+        exc.request_id = request_id_of(request)
+        return problem_response(exc, request)
+    except (MultiPartParserError, UnreadablePostError, RequestDataTooBig, SuspiciousOperation):
+        return problem_response(_broken(), request)
+    body = {
+        "upload_id": str(upload.pk),
+        "file_name": upload.file_name,
+        "size_bytes": upload.size_bytes,
+        "sha256": upload.sha256,
+    }
+    return JsonResponse(body, status=201, headers={"Cache-Control": "no-store"})
+
+
+def size_check(request: HttpRequest) -> None:
+    """Refuse a body that is too large before a byte of it is read [R-10.11]."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isdecimal() or int(length) > SIZE_MAX + _AROUND:
+        raise _with_status(file_refusal(too_large()), 413)
+
+
+def _with_status(error: InvalidInput, status: int) -> InvalidInput:
+    error.http_status = status
+    return error
+
+
+def _broken() -> InvalidInput:
+    message = "The upload broke off or is no multipart form. Send the file again."
+    return InvalidInput(message, field_errors={"file": message})
+
+
+def _uploaded(request: HttpRequest) -> ImportFile:
+    if request.method != "POST":
+        raise Refused("This path takes POST.", status=405, allow="POST")
+    size_check(request)
+    actor = _actor(request)
+    access_check(registry.get("imports.start"), actor)
+    kind = (request.content_type or "").lower()
+    if kind == "multipart/form-data":
+        part = request.FILES.get("file")
+        if not isinstance(part, UploadedFile):
+            message = "Send the CSV as the part called file."
+            raise InvalidInput(message, field_errors={"file": message})
+        return upload_record(actor, part.chunks(_BLOCK), part.name or "upload.csv")
+    if kind in ("text/csv", "application/octet-stream"):
+        return upload_record(actor, _blocks(request), "upload.csv")
+    raise Refused("Send multipart/form-data with a part called file, or text/csv.", status=415)
+
+
+def upload_record(actor: Actor, chunks: Iterator[bytes], file_name: str) -> ImportFile:
+    """Store an upload and say so in the audit log. Raises InvalidInput (field `file`)."""
+    with transaction.atomic():
+        upload = upload_store(chunks, file_name=file_name, user=actor.user)
+        audit_append(
+            operation="imports.upload",
+            outcome="done",
+            actor=actor,
+            object_type="contacts.importfile",
+            object_id=str(upload.pk),
+            facts={"size_bytes": upload.size_bytes, "sha256": upload.sha256},
+        )
+    return upload
+
+
+def _blocks(request: HttpRequest) -> Iterator[bytes]:
+    while block := request.read(_BLOCK):
+        yield block
+
+
+def _actor(request: HttpRequest) -> Actor:
+    actor = bearer_actor(request, Surface.REST)
+    if actor is None and "Authorization" not in request.headers:
+        actor = session_actor(request, Surface.REST)
+    if actor is None:
+        raise AuthRequired("Send an API token as `Authorization: Bearer <token>`.")
+    return actor

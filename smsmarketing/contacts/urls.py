@@ -1,0 +1,7 @@
+"""Paths of contacts below /api/v1/ that are no operations."""
+
+from django.urls import path
+
+from smsmarketing.contacts.uploads import import_upload
+
+urlpatterns = [path("imports/files", import_upload, name="import-upload")]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import time_machine
 from django.db import transaction
+from django.utils import timezone
 
 from smsmarketing.contacts.models import SendState
 from smsmarketing.contacts.services import suppression_add
@@ -59,6 +61,15 @@ def balanced(quota: Quota) -> None:
     assert quota.money_reserved == sums["reserve"][1] - sums["release"][1]
     assert quota.parts_spent == sums["settle"][0]
     assert quota.money_spent == sums["settle"][1]
+
+
+def test_a_send_window_shorter_than_the_providers_least_validity_still_sends(
+    here: World, carrier: RunningSimulator
+) -> None:
+    """[R-2.10] a STOP is confirmed within 5 minutes; VertexSMS takes no validity below 6."""
+    batch = here.batch(here.contacts(3), not_after=timezone.now() + timedelta(minutes=5))
+    assert run(batch) == {"accepted": 3}
+    assert {message["expireIn"] for message in carrier.messages()} == {360}
 
 
 def test_every_message_is_accepted_once(here: World, carrier: RunningSimulator) -> None:

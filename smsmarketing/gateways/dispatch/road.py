@@ -40,17 +40,24 @@ class Road:
         limits = self.transport.capabilities.validity_range_s
         return limits[0] if limits else 0
 
+    def _validity_s(self, closes_at: datetime | None, now: datetime) -> int | None:
+        """Seconds the gateway may try. The end of the send window bounds the hand-over, so what is
+        left of it is rounded up to the provider's shortest; quiet hours are never rounded.
+        """
+        left = [] if closes_at is None else [int((closes_at - now).total_seconds())]
+        if self.not_after is not None:
+            window = int((self.not_after - now).total_seconds())
+            left.append(max(window, self.shortest_validity_s))
+        return min(left) if left else None
+
     def request(self, row: Row, *, closes_at: datetime | None, now: datetime) -> SubmitRequest:
         """Describe the submit of one message. The gateway must give up before the recipient's quiet
         hours begin and before the send window ends, so a backlog cannot arrive at night [R-3.5].
 
         Raises TransportDataError when the transport cannot express it.
         """
-        ends = [moment for moment in (closes_at, self.not_after) if moment is not None]
         capabilities = self.transport.capabilities
-        validity = int((min(ends) - now).total_seconds()) if ends else None
-        if validity is not None and capabilities.validity_range_s is None:
-            validity = None
+        validity = self._validity_s(closes_at, now) if capabilities.validity_range_s else None
         return self.transport.submit_request(
             OutboundMessage(
                 message_id=row.id,

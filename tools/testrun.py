@@ -1,37 +1,48 @@
 """`make test`: all checks and all tests, with own servers and browser, leaving nothing running."""
 
 import os
+from pathlib import Path
 
 from tools.browser import ADVICE, CHOSEN, browser_ensure
 from tools.check import checks_run
 from tools.steps import Steps, python
 
 WORKERS = "2"
+# What a caller's shell may have set for the product; a test session makes its own servers and settings.
+FOREIGN = ("DJANGO_SETTINGS_MODULE", "DJANGO_ENV", "DEBUG", "LOG_LEVEL", "LOG_FORMAT")
 
 
 def main() -> int:
-    """Run checks and tests; the last line says what happened, loudest when the browser tests could not run."""
+    """Run checks and tests, also when something failed before, and say in the end what happened."""
     steps = Steps()
     browser = browser_ensure()
     checks_run(steps)
-    environment = dict(os.environ)
-    # A test session makes its own servers and files; settings of the caller's shell must not leak into it.
-    for name in ("DJANGO_SETTINGS_MODULE", "DJANGO_ENV", "DEBUG"):
-        environment.pop(name, None)
-    command = python("-m", "pytest", "-q", "-n", WORKERS, "--dist", "loadfile")
+    environment = {name: value for name, value in os.environ.items() if name not in FOREIGN}
     if browser:
         environment[CHOSEN] = str(browser)
-    else:
-        command += ["-m", "not browser"]
-    steps.run("pytest", command, environment=environment)
-    if not browser and os.environ.get("CI", "").lower() in {"1", "true", "yes"}:
-        steps.failed.append("browser tests (no Chromium)")
-    print(f"\ntest: {'FAILED: ' + ', '.join(steps.failed) if steps.failed else 'all ok'}")
+    steps.run("pytest", pytest_command(browser), environment=environment)
+    ci = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+    code, lines = verdict(steps.failed, browser=browser, ci=ci)
+    print("\n" + "\n".join(lines))
+    return code
+
+
+def pytest_command(browser: Path | None) -> list[str]:
+    """Return the command that runs every test, or every test but those that need a browser."""
+    command = python("-m", "pytest", "-q", "-n", WORKERS, "--dist", "worksteal")
+    return command if browser else [*command, "-m", "not browser"]
+
+
+def verdict(failed: list[str], *, browser: Path | None, ci: bool) -> tuple[int, list[str]]:
+    """Return the exit code and the last lines; a missing browser is the loud last one, and a failure in CI."""
+    named = [*failed, "browser tests (no Chromium)"] if ci and not browser else failed
+    lines = [f"test: {'FAILED: ' + ', '.join(named) if named else 'all ok'}"]
     if not browser:
-        print(
-            f"!!! THE BROWSER TESTS DID NOT RUN: no Chromium here and no right to install it; {ADVICE}. !!!"
+        lines.append(
+            "!!! THE BROWSER TESTS DID NOT RUN: no Chromium here and no right to install it; "
+            f"{ADVICE}. !!!"
         )
-    return 1 if steps.failed else 0
+    return (1 if named else 0), lines
 
 
 if __name__ == "__main__":

@@ -44,9 +44,8 @@ def main() -> int:
     server: postgres.Postgres | None = None
     store: valkey.Valkey | None = None
     try:
-        snapshot, problem = snapshot_ensure(cache)
         folder.mkdir(mode=0o711)
-        place.copy_tree(snapshot, folder / "postgres")
+        problem = snapshot_take(cache, folder / "postgres")
         server = postgres.postgres_open(folder / "postgres", cache=cache)
         postgres.postgres_start(server, durable=False, connections=CONNECTIONS)
         store = valkey.valkey_open(folder / "valkey", cache=cache)
@@ -82,8 +81,8 @@ def sessions_clear_stale(cache: Path) -> None:
         os.close(lock)
 
 
-def snapshot_ensure(cache: Path) -> tuple[Path, str]:
-    """Return a stopped cluster with a migrated template, and why the template is missing if it is."""
+def snapshot_take(cache: Path, target: Path) -> str:
+    """Copy a stopped cluster with a migrated template to ``target``; return why it has none if so."""
     shelf = cache / "snapshots"
     shelf.mkdir(mode=0o711, exist_ok=True)
     empty, wanted = shelf / "empty", shelf / migrated.migrations_key(postgres.MAJOR)
@@ -93,7 +92,8 @@ def snapshot_ensure(cache: Path) -> tuple[Path, str]:
             postgres.postgres_open(empty, cache=cache)
         if wanted.exists():
             os.utime(wanted)
-            return wanted, ""
+            place.copy_tree(wanted, target)
+            return ""
         building = shelf / f"b-{wanted.name}"
         shutil.rmtree(building, ignore_errors=True)
         place.copy_tree(empty, building)

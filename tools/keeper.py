@@ -100,12 +100,14 @@ def snapshot_take(cache: Path, target: Path) -> str:
         problem = _migrate(building, cache=cache)
         if problem:
             shutil.rmtree(building, ignore_errors=True)
-            return empty, problem
+            place.copy_tree(empty, target)
+            return problem
         building.rename(wanted)
         # The copy kept the old time of "empty": without a new one the newest would be pruned first.
         os.utime(wanted)
         _snapshots_prune(shelf)
-        return wanted, ""
+        place.copy_tree(wanted, target)
+        return ""
 
 
 def _migrate(folder: Path, *, cache: Path) -> str:

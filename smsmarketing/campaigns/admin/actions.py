@@ -22,7 +22,7 @@ from smsmarketing.campaigns.admin.calls import (
     page_call,
 )
 from smsmarketing.campaigns.admin.composer import zone_names
-from smsmarketing.campaigns.admin.copy_form import whole
+from smsmarketing.campaigns.admin.copy_form import fit_panel, whole
 from smsmarketing.campaigns.admin.steps import missing_words
 from smsmarketing.campaigns.models import Campaign
 from smsmarketing.operations import registry
@@ -73,7 +73,10 @@ def action_page(
         **site.each_context(request),
         "title": f"{action.title}: {campaign.name}",
         "opts": Campaign._meta,
+        "original": campaign,
         "campaign": campaign,
+        "preview": text_panel(request, campaign),
+        "sender": campaign.sender.value,
         "action": action,
         "sentences": action.says(campaign),
         "values": action.initial(campaign, actor),
@@ -122,6 +125,17 @@ def _payload(request: HttpRequest, action: Action, campaign: Campaign) -> dict[s
         if value or ask.required:
             payload[ask.name] = whole(value) if ask.kind == "number" else value
     return payload
+
+
+def text_panel(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
+    """The text as the phone shows it: the last moment to see a wrong price."""
+    return fit_panel(
+        request,
+        brand_id=campaign.brand_id,
+        message=campaign.body,
+        fields=campaign.fields,
+        purpose=campaign.purpose,
+    )
 
 
 def _people(campaign: Campaign) -> list[dict[str, Any]]:

@@ -83,14 +83,24 @@ def answer_tell(request: HttpRequest, answer: Answer, done: str) -> None:
         messages.success(request, done + again)
 
 
+LOOK_BELOW = "This cannot be done yet. Look at what is marked below."
+_FIELD_CODES = frozenset({"INVALID_INPUT", "PRECONDITION_REQUIRED"})
+
+
+def _name(path: str) -> str:
+    return path.split(".", 1)[0].split("[", 1)[0]
+
+
 def errors_split(answer: Answer, known: Collection[str]) -> tuple[dict[str, str], list[str]]:
     """Refusal texts by field of the page, and those that have no field there."""
     if answer.error is None:
         return {}, []
     at_fields: dict[str, str] = {}
     on_top = [answer.error.message]
+    if answer.error.code in _FIELD_CODES and any(_name(path) in known for path in answer.errors):
+        on_top = [LOOK_BELOW]
     for path, text in answer.errors.items():
-        name = path.split(".", 1)[0].split("[", 1)[0]
+        name = _name(path)
         if name in known:
             at_fields[name] = text
         elif text not in answer.error.message:

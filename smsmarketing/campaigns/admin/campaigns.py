@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -18,8 +20,9 @@ from django.views.decorators.cache import never_cache
 
 from smsmarketing.accounts.selectors import person_name
 from smsmarketing.campaigns.admin import actions, composer
+from smsmarketing.campaigns.admin.actions import text_panel
 from smsmarketing.campaigns.admin.calls import Answer, errors_split, page_call
-from smsmarketing.campaigns.admin.copy_form import fit_answer, fit_call, fit_view
+from smsmarketing.campaigns.admin.copy_form import fit_posted
 from smsmarketing.campaigns.admin.progress import parts_of, progress_view
 from smsmarketing.campaigns.admin.steps import banner_of, request_of
 from smsmarketing.campaigns.models import Campaign
@@ -30,6 +33,8 @@ from smsmarketing.operations.surfaces.admin.actors import admin_actor
 from smsmarketing.operations.types import Actor
 
 PAGE_SIZE = 25
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?[+-]\d\d:\d\d")
+AMOUNTS = ("expected", "worst", "ceiling")
 TABS: dict[str, tuple[str, tuple[str, ...]]] = {
     "all": ("All", ()),
     "work": ("Being written", ("draft", "changes_requested")),
@@ -154,14 +159,7 @@ class CampaignAdmin(OperationAdmin):
         """The preview panel for the text that is being typed."""
         if request.method != "POST" or not self.has_view_permission(request):
             raise PermissionDenied
-        data = request.POST
-        answer = fit_answer(
-            request,
-            data,
-            purpose=data.get("purpose", "marketing"),
-            brand_id=data.get("brand_id"),
-        )
-        context = {"preview": fit_view(answer), "sender": data.get("sender_words", "")}
+        context = {"preview": fit_posted(request), "sender": request.POST.get("sender_words", "")}
         return JsonResponse({"html": render_to_string("admin/campaigns/fit.html", context)})
 
     def compose(self, request: HttpRequest) -> HttpResponse:
@@ -207,30 +205,29 @@ class CampaignAdmin(OperationAdmin):
             raise PermissionDenied(read.error.message)
         actor = admin_actor(request)
         asked = next((answer for answer in (cost, why) if answer is not None), Answer())
-        fit = fit_call(
-            request,
-            brand_id=campaign.brand_id,
-            message=campaign.body,
-            fields=campaign.fields,
-            purpose=campaign.purpose,
-        )
         context = {
             **self.admin_site.each_context(request),
             "title": campaign.name,
             "opts": self.model._meta,
+            "original": campaign,
             "campaign": campaign,
             "out": read.result,
             "owner": person_name(campaign.created_by),
             "banner": banner_of(campaign, actor),
-            "preview": fit_view(fit),
+            "preview": text_panel(request, campaign),
             "sender": campaign.sender.value,
             "progress": progress_view(campaign, read.result.sends) if campaign.started_at else None,
             "request_row": request_of(campaign, actor),
             "frozen": _frozen(campaign, actor),
+            "counted": {
+                name: (campaign.cost_preview.get(name), campaign.cost_preview.get("currency", ""))
+                for name in AMOUNTS
+            },
             "cost": cost.result if cost else None,
             "cost_errors": errors_split(cost, ())[1] if cost else [],
             "may_cost": actor.may("campaigns.cost_view"),
             "why": why.result if why else None,
+            "checks": _checks(why.result) if why and why.result else [],
             "why_errors": errors_split(why, ())[1] if why else [],
             "may_explain": actor.may("campaigns.campaign_view"),
             "phone": phone,
@@ -242,6 +239,23 @@ class CampaignAdmin(OperationAdmin):
         return TemplateResponse(
             request, "admin/campaigns/campaign_page.html", context, status=asked.status
         )
+
+
+def _checks(explained: Any) -> list[dict[str, Any]]:
+    """The checks, with instants inside their texts on the person's clock."""
+    return [
+        {
+            "check": check.check,
+            "passed": check.passed,
+            "value": _INSTANT.sub(_local_text, check.value),
+            "at": check.at,
+        }
+        for check in explained.checks
+    ]
+
+
+def _local_text(found: re.Match[str]) -> str:
+    return timezone.localtime(datetime.fromisoformat(found[0])).strftime("%Y-%m-%d %H:%M")
 
 
 def _in_tab(rows: QuerySet[Any], tab: str) -> QuerySet[Any]:
@@ -282,4 +296,6 @@ def _frozen(campaign: Campaign, actor: Actor) -> dict[str, Any] | None:
     if request is None or request.pk != campaign.action_request_id:
         return None
     content: dict[str, Any] = json.loads(json.dumps(request.content))
-    return {"audience": content.get("audience", {}), "cost": content.get("cost", {})}
+    cost = content.get("cost", {})
+    amounts = {name: (cost.get(name), cost.get("currency", "")) for name in AMOUNTS}
+    return {"audience": content.get("audience", {}), **amounts}

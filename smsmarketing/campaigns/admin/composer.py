@@ -91,6 +91,7 @@ def compose_page(request: HttpRequest, site: AdminSite, campaign: Campaign | Non
         **site.each_context(request),
         "title": f"Change: {campaign.name}" if campaign else "New campaign",
         "opts": Campaign._meta,
+        "original": campaign,
         "campaign": campaign,
         "refused": refused,
         "warns": campaign is not None
@@ -151,7 +152,7 @@ class _Form:
         at_fields, on_top = errors_split(self.answer, (*TEXTS, "fields"))
         if "tracking" in self.answer.errors or "tracking.utm_campaign" in self.answer.errors:
             at_fields["utm_campaign"] = self.answer.errors.get("tracking.utm_campaign", "")
-        preview = fit_view(self._fit())
+        preview = fit_view(self._fit(), self._fields())
         return {
             "values": self.values,
             "rows": rows_shown(self.rows, self.answer.errors),
@@ -161,6 +162,7 @@ class _Form:
             "token": self.token,
             "idempotency_key": self.key,
             "preview": preview,
+            "sender": self._sender(),
             **_choices(self.actor, self.campaign),
         }
 
@@ -217,18 +219,26 @@ class _Form:
             if not self.values["brand_id"]:
                 self.values["brand_id"] = str(version.template.brand_id)
 
+    def _sender(self) -> str:
+        pk = self.values["sender_id"]
+        row = senders_visible(self.actor).filter(pk=pk).first() if pk.isdecimal() else None
+        return row.value if row is not None else ""
+
     def _token_now(self) -> str:
         if self.campaign is None:
             return ""
         read = page_call(self.request, "campaigns.get", {"campaign_id": self.campaign.pk})
         return str(read.result.base_version_token) if read.result else ""
 
+    def _fields(self) -> list[dict[str, Any]]:
+        return [row.payload() for row in rows_complete(self.rows, self.values["message"])]
+
     def _fit(self) -> Answer:
         return fit_call(
             self.request,
             brand_id=self.values["brand_id"],
             message=self.values["message"],
-            fields=[row.payload() for row in rows_complete(self.rows, self.values["message"])],
+            fields=self._fields(),
             purpose=self.values["purpose"],
             sender_id=self.values["sender_id"],
             gateway_id=self.values["gateway_id"],

@@ -97,17 +97,26 @@ def message_read(data: QueryDict) -> str:
     return data.get("message", "").replace("\r\n", "\n").strip("\n")
 
 
-def fit_answer(request: HttpRequest, data: QueryDict, *, purpose: str, brand_id: Any) -> Answer:
-    """What copy.fit_preview says about the form's text."""
-    return fit_call(
+def fit_posted(request: HttpRequest) -> dict[str, Any]:
+    """The preview panel for the text of a form that is being written."""
+    data = request.POST
+    message = message_read(data)
+    return fit_panel(
         request,
-        brand_id=brand_id,
-        message=message_read(data),
-        fields=[row.payload() for row in rows_complete(rows_read(data), message_read(data))],
-        purpose=purpose,
+        brand_id=data.get("brand_id"),
+        message=message,
+        fields=[row.payload() for row in rows_complete(rows_read(data), message)],
+        purpose=data.get("purpose", ""),
         sender_id=data.get("sender_id"),
         gateway_id=data.get("gateway_id"),
     )
+
+
+def fit_panel(
+    request: HttpRequest, *, fields: list[dict[str, Any]], **values: Any
+) -> dict[str, Any]:
+    """The preview panel for a text."""
+    return fit_view(fit_call(request, fields=fields, **values), fields)
 
 
 def fit_call(
@@ -135,8 +144,19 @@ def fit_call(
     return page_call(request, "copy.fit_preview", payload)
 
 
-def fit_view(answer: Answer) -> dict[str, Any]:
-    """What the preview panel shows: the phone's bubble with dear characters marked, and the count."""
+def bubble_of(final_message: str, fields: Sequence[Mapping[str, Any]]) -> str:
+    """The text as a person without values would read it; a place without a fallback is named."""
+    words = {
+        str(field["name"]): str(field.get("fallback") or "")
+        or f"‹{str(field['name']).replace('_', ' ')}›"
+        for field in fields
+    }
+    text = _PLACE.sub(lambda place: words.get(place[1], place[0]), final_message)
+    return text.replace("{{", "{").replace("}}", "}")
+
+
+def fit_view(answer: Answer, fields: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the preview panel shows: the phone's bubble, the count, and the dear characters marked."""
     fit = answer.result
     if fit is None:
         return {"error": answer.error}
@@ -144,6 +164,7 @@ def fit_view(answer: Answer) -> dict[str, Any]:
     prices = sorted(fit.prices, key=lambda price: (-float(price.worst.amount), price.country))
     return {
         "fit": fit,
+        "bubble": bubble_of(fit.final_message, fields),
         "marked": list(_marked(fit.final_message, dear)) if dear else [],
         "offenders": _offenders(fit.offending_characters),
         "prices": prices[:4],
@@ -182,7 +203,7 @@ def _offenders(found: Sequence[Any]) -> list[dict[str, Any]]:
             offender.character,
             {
                 "character": offender.character,
-                "name": offender.name.capitalize(),
+                "name": re.sub(r"^U\+\w+ ", "", offender.name).capitalize(),
                 "replacement": offender.replacement,
                 "places": [],
             },

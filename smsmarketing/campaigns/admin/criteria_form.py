@@ -259,6 +259,14 @@ def _row_compared(row: Row, content: dict[str, Any]) -> Row | None:
     return row
 
 
+def _plain(text: str) -> str:
+    """Operators in words instead of their codes."""
+    if not text.startswith("Give one of: "):
+        return text
+    codes = text.removeprefix("Give one of: ").rstrip(".").split(", ")
+    return f"Choose one of: {', '.join(OPERATORS.get(code, code) for code in codes)}."
+
+
 def errors_place(groups: list[Group], errors: Mapping[str, str]) -> list[str]:
     """Put refusals at the row whose path they name; returns the texts that belong to no row."""
     rows = [row for group in groups for row in group.rows if row.path]
@@ -266,7 +274,7 @@ def errors_place(groups: list[Group], errors: Mapping[str, str]) -> list[str]:
     for path, text in errors.items():
         at = [row for row in rows if path.startswith((row.path + ".", row.path + "["))]
         if at:
-            max(at, key=lambda row: len(row.path)).error = text
+            max(at, key=lambda row: len(row.path)).error = _plain(text)
         else:
             left.append(text)
     return left

@@ -16,6 +16,7 @@ from django.urls import URLPattern, path, reverse
 from smsmarketing.accounts.selectors import person_name
 from smsmarketing.campaigns.admin.calls import (
     KEY_FIELD,
+    LOOK_BELOW,
     Answer,
     answer_tell,
     key_new,
@@ -117,6 +118,7 @@ class SegmentAdmin(OperationAdmin):
             **self.admin_site.each_context(request),
             "title": segment.name,
             "opts": self.model._meta,
+            "original": segment,
             "segment": segment,
             "owner": person_name(segment.created_by),
             "criteria": json.dumps(segment.criteria, indent=2, ensure_ascii=False),
@@ -211,6 +213,8 @@ class _Builder:
         errors = dict(self.answer.errors)
         left = errors_place(self.groups, errors) if not self.raw else list(errors.values())
         message = self.answer.error.message if self.answer.error else ""
+        if message and errors and len(left) < len(errors):
+            message = LOOK_BELOW
         return {
             "values": self.values,
             "joiner": self.joiner,

@@ -27,6 +27,7 @@ from smsmarketing.campaigns.admin.calls import (
 from smsmarketing.campaigns.admin.copy_form import (
     FieldRow,
     fit_call,
+    fit_panel,
     fit_view,
     message_read,
     replaced,
@@ -121,20 +122,20 @@ class TemplateAdmin(OperationAdmin):
         actor = admin_actor(request)
         versions = list(template.versions.select_related("created_by").order_by("-number"))
         newest = versions[0] if versions else None
-        preview = {}
+        preview: dict[str, Any] = {}
         if newest is not None:
-            answer = fit_call(
+            preview = fit_panel(
                 request,
                 brand_id=template.brand_id,
                 message=newest.body,
                 fields=newest.fields,
                 purpose=_purpose(template.use_case),
             )
-            preview = fit_view(answer)
         context = {
             **self.admin_site.each_context(request),
             "title": template.name,
             "opts": self.model._meta,
+            "original": template,
             "template": template,
             "use_case": USE_CASES.get(template.use_case, template.use_case),
             "newest": newest,
@@ -183,6 +184,7 @@ class TemplateAdmin(OperationAdmin):
             **self.admin_site.each_context(request),
             "title": f"New version: {template.name}" if template else "New template",
             "opts": self.model._meta,
+            "original": template,
             "template": template,
             "refused": "" if actor.may(SAVE) else missing_words("Save", SAVE),
             "brands": brands_usable(actor).order_by("name"),
@@ -264,7 +266,7 @@ class _Form:
             "stale": isinstance(self.answer.error, VersionConflict),
             "token": self.token,
             "idempotency_key": self.key,
-            "preview": fit_view(self._fit()),
+            "preview": fit_view(self._fit(), self._fields()),
             "purpose": _purpose(self.values["use_case"]),
         }
 
@@ -292,12 +294,15 @@ class _Form:
             return HttpResponseRedirect(reverse("admin:campaigns_template_changelist"))
         return HttpResponseRedirect(reverse("admin:campaigns_template_change", args=[pk]))
 
+    def _fields(self) -> list[dict[str, Any]]:
+        return [row.payload() for row in rows_complete(self.rows, self.values["message"])]
+
     def _fit(self) -> Answer:
         return fit_call(
             self.request,
             brand_id=self.values["brand_id"],
             message=self.values["message"],
-            fields=[row.payload() for row in rows_complete(self.rows, self.values["message"])],
+            fields=self._fields(),
             purpose=_purpose(self.values["use_case"]),
         )
 

@@ -99,6 +99,7 @@ def report_page(request: HttpRequest, pk: int) -> HttpResponse:
         **admin.site.each_context(request),
         "title": f"Report: {campaign.name}",
         "opts": Campaign._meta,
+        "original": campaign,
         "campaign": campaign,
         "report": report,
         "per": per,

@@ -10,17 +10,14 @@ from collections.abc import Iterator
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.files.uploadedfile import UploadedFile
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.views.decorators.csrf import csrf_exempt
 
 from smsmarketing.contacts.models import ImportFile
-from smsmarketing.contacts.rules.import_files import SIZE_MAX
-from smsmarketing.contacts.services.imports import file_refusal, too_large, upload_store
+from smsmarketing.contacts.services.imports import upload_record, upload_size_check
 from smsmarketing.operations import registry
 from smsmarketing.operations.access import access_check
-from smsmarketing.operations.audit import audit_append
 from smsmarketing.operations.errors import AuthRequired, InvalidInput, OperationError
 from smsmarketing.operations.surfaces.calls import (
     bearer_actor,
@@ -31,8 +28,6 @@ from smsmarketing.operations.surfaces.rest.problems import Refused, problem_resp
 from smsmarketing.operations.types import Actor, Surface
 
 _BLOCK = 2**20
-_AROUND = 64 * 1024
-"""Room for the multipart frame around the file."""
 
 
 @csrf_exempt  # a session's form token is checked by session_actor, after the size
@@ -54,18 +49,6 @@ def import_upload(request: HttpRequest) -> HttpResponse:
     return JsonResponse(body, status=201, headers={"Cache-Control": "no-store"})
 
 
-def size_check(request: HttpRequest) -> None:
-    """Refuse a body that is too large before a byte of it is read [R-10.11]."""
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    if not length.isdecimal() or int(length) > SIZE_MAX + _AROUND:
-        raise _with_status(file_refusal(too_large()), 413)
-
-
-def _with_status(error: InvalidInput, status: int) -> InvalidInput:
-    error.http_status = status
-    return error
-
-
 def _broken() -> InvalidInput:
     message = "The upload broke off or is no multipart form. Send the file again."
     return InvalidInput(message, field_errors={"file": message})
@@ -74,7 +57,7 @@ def _broken() -> InvalidInput:
 def _uploaded(request: HttpRequest) -> ImportFile:
     if request.method != "POST":
         raise Refused("This path takes POST.", status=405, allow="POST")
-    size_check(request)
+    upload_size_check(request.META.get("CONTENT_LENGTH") or "0")
     actor = _actor(request)
     access_check(registry.get("imports.start"), actor)
     kind = (request.content_type or "").lower()
@@ -87,21 +70,6 @@ def _uploaded(request: HttpRequest) -> ImportFile:
     if kind in ("text/csv", "application/octet-stream"):
         return upload_record(actor, _blocks(request), "upload.csv")
     raise Refused("Send multipart/form-data with a part called file, or text/csv.", status=415)
-
-
-def upload_record(actor: Actor, chunks: Iterator[bytes], file_name: str) -> ImportFile:
-    """Store an upload and say so in the audit log. Raises InvalidInput (field `file`)."""
-    with transaction.atomic():
-        upload = upload_store(chunks, file_name=file_name, user=actor.user)
-        audit_append(
-            operation="imports.upload",
-            outcome="done",
-            actor=actor,
-            object_type="contacts.importfile",
-            object_id=str(upload.pk),
-            facts={"size_bytes": upload.size_bytes, "sha256": upload.sha256},
-        )
-    return upload
 
 
 def _blocks(request: HttpRequest) -> Iterator[bytes]:

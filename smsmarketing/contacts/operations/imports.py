@@ -179,7 +179,8 @@ def percent_of(job: ImportJob) -> int:
     if job.state in ("done", "previewed"):
         return 100
     if job.phase == "merging":
-        return min(100, 100 * job.rows_done // max(job.counts.get("work", 0), 1))
+        work = int(job.counts.get("work", 0))
+        return min(100, 100 * job.rows_done // max(work, 1))
     if job.phase == "reading":
         # A row of a contact list has some 60 bytes; close enough for a bar that only grows.
         return min(95, 100 * 60 * job.rows_read // max(job.size_bytes, 1))
@@ -230,7 +231,8 @@ def _upload(context: Context, data: FileIn) -> ImportFile:
         return imports.upload_store(
             [data.csv_text.encode()], file_name=data.file_name, user=context.actor.user
         )
-    upload = ImportFile.objects.filter(pk=data.upload_id, uploaded_by=context.actor.user).first()
+    upload_id = str(data.upload_id)
+    upload = ImportFile.objects.filter(pk=upload_id, uploaded_by=context.actor.user).first()
     if upload is None:
         raise NotFound(
             "There is no such upload of yours. Upload the file to POST /api/v1/imports/files.",

@@ -66,7 +66,7 @@ class Row:
 
 
 class _Column(NamedTuple):
-    index: int
+    place: int
     name: str
     header: str
     longest: int

@@ -7,7 +7,9 @@ from smsmarketing.contacts.services.imports.files import (
     file_refusal,
     file_rows,
     too_large,
+    upload_record,
     upload_remove,
+    upload_size_check,
     upload_store,
 )
 from smsmarketing.contacts.services.imports.jobs import (
@@ -39,6 +41,8 @@ __all__ = [
     "mapping_for",
     "mapping_save",
     "too_large",
+    "upload_record",
     "upload_remove",
+    "upload_size_check",
     "upload_store",
 ]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from smsmarketing.accounts.models import User
@@ -29,9 +30,12 @@ from smsmarketing.contacts.rules.import_files import (
     rows_of,
     text_of,
 )
+from smsmarketing.operations.audit import audit_append
 from smsmarketing.operations.errors import InvalidInput
+from smsmarketing.operations.types import Actor
 
 SAMPLE_ROWS = 5
+_FRAME = 64 * 1024  # of a multipart form, around the file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +99,29 @@ def upload_store(chunks: Iterable[bytes], *, file_name: str, user: User) -> Impo
     except BaseException:
         path.unlink(missing_ok=True)
         raise
+
+
+def upload_record(actor: Actor, chunks: Iterable[bytes], file_name: str) -> ImportFile:
+    """`upload_store` for a caller, noted in the audit log. Raises InvalidInput (field `file`)."""
+    with transaction.atomic():
+        upload = upload_store(chunks, file_name=file_name, user=actor.user)
+        audit_append(
+            operation="imports.upload",
+            outcome="done",
+            actor=actor,
+            object_type="contacts.importfile",
+            object_id=str(upload.pk),
+            facts={"size_bytes": upload.size_bytes, "sha256": upload.sha256},
+        )
+    return upload
+
+
+def upload_size_check(content_length: str) -> None:
+    """Refuse a body that is too large before a byte of it is read [R-10.11]. Raises InvalidInput."""
+    if not content_length.isdecimal() or int(content_length) > SIZE_MAX + _FRAME:
+        error = file_refusal(too_large())
+        error.http_status = 413
+        raise error
 
 
 def upload_remove(stored_path: str) -> None:

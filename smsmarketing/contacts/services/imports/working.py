@@ -117,11 +117,10 @@ class _Work:
         job = self.job
         if job.phase not in ("reading", "comparing", "checked", "merging"):
             return False
-        if stage_size(self.stage.table) != job.counts.get("staged", 0):
+        staged, numbers = int(job.counts.get("staged", 0)), int(job.counts.get("numbers", -1))
+        if stage_size(self.stage.table) != staged:
             return False
-        if job.phase == "merging":
-            return stage_size(self.stage.todo) == job.counts.get("numbers", -1)
-        return True
+        return job.phase != "merging" or stage_size(self.stage.todo) == numbers
 
     def _restart(self) -> None:
         with transaction.atomic():

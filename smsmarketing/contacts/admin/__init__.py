@@ -1,0 +1,13 @@
+"""Contacts in the admin: rows to read, and the import wizard. Views hold no rule: they call operations."""
+
+from smsmarketing.contacts.admin.imports import ImportJobAdmin
+from smsmarketing.contacts.admin.people import ContactAdmin
+from smsmarketing.contacts.admin.rows import AudienceAdmin, ConsentEventAdmin, SuppressionAdmin
+
+__all__ = [
+    "AudienceAdmin",
+    "ConsentEventAdmin",
+    "ContactAdmin",
+    "ImportJobAdmin",
+    "SuppressionAdmin",
+]

@@ -1,0 +1,220 @@
+"""The mapping page's form: what was typed, what the file looks like, and the dry run it sends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from smsmarketing.accounts.selectors import brands_visible
+from smsmarketing.contacts.admin.import_calls import page_call
+from smsmarketing.contacts.models import Audience, ImportFile, ImportMapping
+from smsmarketing.contacts.rules.consent import BASES, METHODS
+from smsmarketing.contacts.rules.import_fields import FIELDS, mapping_guess
+from smsmarketing.contacts.rules.import_files import DELIMITERS, ENCODINGS
+from smsmarketing.contacts.selectors import audiences_visible
+from smsmarketing.contacts.services.imports import FileLook, file_look, mapping_for, mapping_save
+from smsmarketing.operations.errors import InvalidInput, OperationError
+from smsmarketing.operations.types import Actor, Held
+
+CUSTOM = "custom:"
+_CONSENT = (
+    "disclosure_text",
+    "method",
+    "basis",
+    "source_url",
+    "captured_at",
+    "form_version",
+    "language",
+)
+
+
+class MappingForm:
+    """One request to the mapping page."""
+
+    def __init__(self, request: HttpRequest, actor: Actor, upload: ImportFile) -> None:
+        self.request = request
+        self.actor = actor
+        self.upload = upload
+        self.posted = request.method == "POST"
+        self.given = request.POST if self.posted else request.GET
+        self.kind = "opt_outs" if self.given.get("kind") == "opt_outs" else "contacts"
+        self.brands = list(brands_visible(actor).order_by("name"))
+        self.errors: dict[str, str] = {}
+        self.on_top: list[str] = []
+        self.status = 200
+        self.look_error = ""
+        self.look = FileLook(encoding="utf-8", delimiter=",", headers=[], sample=[])
+        self._look()
+        self.saved = self._saved()
+        self.mapping = self._mapping()
+
+    def _look(self) -> None:
+        encoding = self.given.get("encoding", "")
+        delimiter = DELIMITERS.get(self.given.get("delimiter", ""), "")
+        try:
+            self.look = file_look(
+                self.upload,
+                encoding=encoding if encoding in ENCODINGS else "",
+                delimiter=delimiter,
+            )
+        except InvalidInput as exc:
+            self.look_error = exc.message
+            self.status = 422
+
+    def _saved(self) -> list[ImportMapping]:
+        teams = {brand.team_id for brand in self.brands}
+        rows = ImportMapping.objects.filter(team_id__in=teams, kind=self.kind).order_by("name")
+        return [row for row in rows if set(row.mapping) <= set(self.look.headers)]
+
+    def _mapping(self) -> dict[str, str]:
+        """What was chosen; at first a saved mapping that fits, else what the names tell."""
+        if self.posted and "read_again" not in self.given:
+            chosen = {}
+            for index, header in enumerate(self.look.headers):
+                name = self.given.get(f"field-{index}", "")
+                if name == CUSTOM:
+                    name = CUSTOM + (self.given.get(f"custom-{index}", "").strip() or header)
+                if name:
+                    chosen[header] = name
+            return chosen
+        wanted = self.given.get("saved", "")
+        for row in self.saved:
+            if str(row.pk) == wanted:
+                return dict(row.mapping)
+        brand = self._brand()
+        best = (
+            mapping_for(self.look.headers, team_id=brand.team_id, kind=self.kind) if brand else None
+        )
+        return dict(best.mapping) if best else mapping_guess(self.look.headers, self.kind)
+
+    def _brand(self) -> Any:
+        wanted = self.given.get("brand_id", "")
+        found = next((brand for brand in self.brands if str(brand.pk) == wanted), None)
+        return found or (self.brands[0] if len(self.brands) == 1 else None)
+
+    def send(self) -> int | None:
+        """Make the dry run; the import's id, or None with errors to show."""
+        if "read_again" in self.given:
+            return None
+        audience_id = self._audience_id()
+        if self.on_top:
+            return None
+        answer = page_call(self.request, "imports.preview", self._payload(audience_id))
+        if isinstance(answer, Held):
+            self.on_top.append(answer.message)
+            return None
+        if isinstance(answer, OperationError):
+            self._refused(answer)
+            return None
+        name = self.given.get("save_as", "").strip()
+        brand = self._brand()
+        if name and brand:
+            mapping_save(team_id=brand.team_id, kind=self.kind, name=name, mapping=self.mapping)
+        return int(answer.result.import_id)  # type: ignore[attr-defined]
+
+    def _audience_id(self) -> int | None:
+        """The chosen list, or a new one made by its own operation."""
+        name = self.given.get("audience_new", "").strip()
+        chosen = self.given.get("audience_id", "")
+        if not name or self.kind == "opt_outs":
+            return int(chosen) if chosen.isdecimal() and self.kind == "contacts" else None
+        brand = self._brand()
+        known = Audience.objects.filter(brand=brand, name=name).first() if brand else None
+        if known is not None:
+            return int(known.pk)
+        answer = page_call(
+            self.request,
+            "audiences.save",
+            {"brand_id": brand.pk if brand else None, "name": name, "source": "import"},
+        )
+        if isinstance(answer, OperationError):
+            self._refused(answer, prefix="audience_new")
+            return None
+        if isinstance(answer, Held):
+            self.on_top.append(answer.message)
+            return None
+        return int(answer.result.audience_id)  # type: ignore[attr-defined]
+
+    def _payload(self, audience_id: int | None) -> dict[str, Any]:
+        brand = self._brand()
+        payload: dict[str, Any] = {
+            "upload_id": str(self.upload.pk),
+            "kind": self.kind,
+            "brand_id": brand.pk if brand else None,
+            "mapping": self.mapping,
+            "encoding": self.look.encoding,
+            "delimiter": self._delimiter(),
+            "default_region": self.given.get("default_region", "").strip().upper() or None,
+        }
+        if self.kind == "opt_outs":
+            payload["scope"] = self.given.get("scope", "brand")
+            payload["reason"] = self.given.get("reason", "opt_out")
+            return payload
+        tags = self.given.get("tags", "").replace(";", ",").split(",")
+        consent = {name: self.given.get(f"consent.{name}", "").strip() for name in _CONSENT}
+        filled = any(consent[name] for name in ("disclosure_text", "source_url", "captured_at"))
+        return payload | {
+            "audience_id": audience_id,
+            "tags": [tag.strip() for tag in tags if tag.strip()],
+            "consent": {
+                **{name: value for name, value in consent.items() if value},
+                "checkbox_default": bool(self.given.get("consent.checkbox_default")),
+            }
+            if filled
+            else None,
+        }
+
+    def _delimiter(self) -> str:
+        return next(name for name, mark in DELIMITERS.items() if mark == self.look.delimiter)
+
+    def _refused(self, error: OperationError, *, prefix: str = "") -> None:
+        self.status = error.http_status
+        self.on_top = [error.message]
+        for name, text in error.field_errors.items():
+            place = prefix or name
+            self.errors[place.removeprefix("mapping.") if "mapping." in place else place] = text
+
+    def context(self) -> dict[str, Any]:
+        """Everything the template shows."""
+        columns = []
+        for index, header in enumerate(self.look.headers):
+            name = self.mapping.get(header, "")
+            columns.append(
+                {
+                    "index": index,
+                    "header": header,
+                    "field": CUSTOM if name.startswith(CUSTOM) else name,
+                    "custom": name.removeprefix(CUSTOM) if name.startswith(CUSTOM) else "",
+                    "samples": [row[index] if index < len(row) else "" for row in self.look.sample],
+                    "error": self.errors.get(header, ""),
+                }
+            )
+        brand = self._brand()
+        values = {name: self.given.get(name, "") for name in self.given}
+        return {
+            "upload": self.upload,
+            "kind": self.kind,
+            "look": self.look,
+            "look_error": self.look_error,
+            "on_top": self.on_top,
+            "errors": self.errors,
+            "columns": columns,
+            "fields": [(name, what) for name, (_, what) in FIELDS[self.kind].items()],
+            "saved": self.saved,
+            "brands": self.brands,
+            "brand": brand,
+            "audiences": audiences_visible(self.actor).order_by("name"),
+            "encodings": list(ENCODINGS),
+            "delimiters": list(DELIMITERS),
+            "delimiter": self._delimiter(),
+            "methods": METHODS,
+            "bases": [name for name in BASES if name != "import"],
+            "values": values,
+            "consent_values": {name: values.get(f"consent.{name}", "") for name in _CONSENT},
+            "consent_errors": {
+                name.removeprefix("consent."): text
+                for name, text in self.errors.items()
+                if name.startswith("consent.")
+            },
+        }

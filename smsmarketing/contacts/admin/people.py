@@ -1,0 +1,172 @@
+"""Contacts: a list with masked numbers, and a page with consent, opt-outs and lists of one person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Prefetch, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from smsmarketing.accounts.selectors import brands_visible
+from smsmarketing.contacts.admin.lists import AudienceFilter, CappedPaginator, StateFilter
+from smsmarketing.contacts.models import ConsentEvent, Contact, SendState
+from smsmarketing.contacts.rules.phone import PhoneError, phone_mask, phone_parse
+from smsmarketing.contacts.selectors import (
+    audiences_visible,
+    contacts_visible,
+    suppressions_visible,
+)
+from smsmarketing.operations.surfaces.admin import OperationAdmin, OperationButton
+from smsmarketing.operations.surfaces.admin.actors import admin_actor
+from smsmarketing.operations.text import untrusted_clean
+from smsmarketing.operations.types import Actor
+from smsmarketing.operations.versions import version_token
+
+REASON_WORDS = {
+    None: "may be texted",
+    "opted_out": "opted out",
+    "no_consent": "no consent",
+    "consent_incomplete": "consent incomplete",
+    "consent_expired": "consent expired",
+    "complaint": "complained",
+    "blocked": "blocked",
+    "legal": "on a legal register",
+    "reassigned": "number has a new owner",
+    "invalid": "invalid number",
+    "landline": "landline",
+    "unreachable": "unreachable",
+}
+
+
+def _upsert_fields(row: Contact, actor: Actor) -> dict[str, Any]:
+    return {"contact_id": row.pk, "base_version_token": version_token(row, actor)}
+
+
+@admin.register(Contact)
+class ContactAdmin(OperationAdmin):
+    """Contacts of the person's brands."""
+
+    view_permission = "contacts.contact_view"
+    icon = "contacts"
+    paginator = CappedPaginator
+    list_display = (
+        "number",
+        "person",
+        "country",
+        "language",
+        "tag_words",
+        "marketing",
+        "updated_at",
+    )
+    list_filter = (StateFilter, AudienceFilter)
+    ordering = ("-id",)
+    search_fields = ("customer_key",)
+    search_help_text = (
+        "A whole number (+447…), a name, a customer id, or the last four digits with a name."
+    )
+    list_operations = ("contacts.upsert",)
+    operation_buttons = (
+        OperationButton(key="contacts.upsert", label="Change", icon="edit", initial=_upsert_fields),
+        OperationButton(
+            key="contacts.opt_out",
+            label="Opt out",
+            icon="block",
+            initial=lambda row, actor: {"contact_id": row.pk},
+        ),
+    )
+
+    def visible(self, actor: Actor) -> QuerySet[Any]:
+        """Contacts with a send state for a brand of the person."""
+        states = SendState.objects.filter(brand__in=brands_visible(actor)).select_related("brand")
+        return contacts_visible(actor).prefetch_related(
+            Prefetch("send_states", queryset=states, to_attr="own_states")
+        )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Exact number, or last four digits with a name; never the beginning of a number [R-4.13]."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        try:
+            return queryset.filter(phone=phone_parse(term).e164), False
+        except PhoneError:
+            pass
+        digits, _, name = term.partition(" ")
+        if digits.isdecimal() and len(digits) == 4 and name.strip():
+            queryset, term = queryset.filter(phone__endswith=digits), name.strip()
+        elif term.lstrip("+").isdecimal() and len(term) < 8:
+            return queryset.filter(customer_key=term), False
+        names = Q(first_name__istartswith=term) | Q(last_name__istartswith=term)
+        return queryset.filter(names | Q(customer_key=term)), False
+
+    @admin.display(description="Number")
+    def number(self, row: Contact) -> str:
+        """Masked [R-4.12]."""
+        return phone_mask(row.phone) if row.phone else "erased"
+
+    @admin.display(description="Name")
+    def person(self, row: Contact) -> str:
+        """Cleaned: names come from outside."""
+        return untrusted_clean(f"{row.first_name} {row.last_name}".strip()) or "—"
+
+    @admin.display(description="Tags")
+    def tag_words(self, row: Contact) -> str:
+        """All tags."""
+        return untrusted_clean(", ".join(row.tags)) or "—"
+
+    @admin.display(description="Marketing")
+    def marketing(self, row: Contact) -> str:
+        """By brand."""
+        states = getattr(row, "own_states", [])
+        return "; ".join(
+            f"{state.brand.name}: {REASON_WORDS.get(state.marketing_reason, state.marketing_reason)}"
+            for state in states
+        )
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Everything known of one person, and why they may or may not be texted."""
+        if request.method not in ("GET", "HEAD") or not self.has_view_permission(request):
+            raise PermissionDenied
+        actor = admin_actor(request)
+        rows = self.visible(actor)
+        contact = rows.filter(pk=object_id).first() if object_id.isdecimal() else None
+        if contact is None:
+            raise Http404("There is no such contact, or it is not for you.")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": self.person(contact) if self.person(contact) != "—" else self.number(contact),
+            "opts": self.model._meta,
+            "contact": contact,
+            "number": self.number(contact),
+            "name": self.person(contact),
+            "states": [
+                (state.brand, REASON_WORDS.get(state.marketing_reason), state)
+                for state in contact.own_states
+            ],
+            "consents": self._consents(contact, actor),
+            "suppressions": suppressions_visible(actor)
+            .filter(phone_hash=contact.phone_hash)
+            .select_related("brand", "lift")
+            .order_by("-id")[:50],
+            "audiences": audiences_visible(actor).filter(members__contact=contact).order_by("name"),
+            "custom": [(key, untrusted_clean(str(value))) for key, value in contact.custom.items()],
+            "operation_buttons": self.buttons_for(request, contact),
+        }
+        return TemplateResponse(request, "admin/contacts/contact.html", context)
+
+    def _consents(self, contact: Contact, actor: Actor) -> list[tuple[ConsentEvent, bool]]:
+        """Newest first; whether the event is of the number the contact has now [R-4.3]."""
+        events = ConsentEvent.objects.filter(contact=contact, brand__in=brands_visible(actor))
+        newest = events.select_related("brand").order_by("-captured_at", "-id")[:50]
+        return [(event, bytes(event.phone_hash) == bytes(contact.phone_hash)) for event in newest]

@@ -1,0 +1,188 @@
+"""Audiences, suppressions and the consent ledger: to read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+
+from smsmarketing.accounts.selectors import brands_visible
+from smsmarketing.contacts.admin.lists import CappedPaginator, LiveFilter
+from smsmarketing.contacts.models import Audience, ConsentEvent, Suppression
+from smsmarketing.contacts.rules.phone import PhoneError, phone_mask, phone_parse
+from smsmarketing.contacts.selectors import audiences_visible, suppressions_visible
+from smsmarketing.operations.surfaces.admin import OperationAdmin, OperationButton
+from smsmarketing.operations.text import untrusted_clean
+from smsmarketing.operations.types import Actor
+from smsmarketing.operations.versions import version_token
+
+
+@admin.register(Audience)
+class AudienceAdmin(OperationAdmin):
+    """Lists of the person's teams."""
+
+    view_permission = "contacts.audience_view"
+    icon = "groups"
+    list_display = ("name", "brand", "members", "source", "synced_at", "created_at")
+    list_filter = ("brand",)
+    search_fields = ("name", "description", "source")
+    ordering = ("name", "id")
+    fields = (
+        "name",
+        "description",
+        "team",
+        "brand",
+        "members",
+        "source",
+        "sync_source",
+        "synced_at",
+        "created_at",
+    )
+    list_operations = ("audiences.save",)
+    operation_buttons = (
+        OperationButton(
+            key="audiences.save",
+            label="Change",
+            icon="edit",
+            initial=lambda row, actor: {
+                "audience_id": row.pk,
+                "base_version_token": version_token(row, actor),
+                "name": row.name,
+                "description": row.description,
+                "source": row.source,
+            },
+        ),
+    )
+
+    def visible(self, actor: Actor) -> QuerySet[Any]:
+        """Lists of the person's teams, with how many contacts they hold."""
+        rows = audiences_visible(actor).select_related("brand", "team")
+        return rows.annotate(member_count=Count("members"))
+
+    @admin.display(description="Contacts")
+    def members(self, row: Audience) -> str:
+        """How many, with the way to them."""
+        address = reverse("admin:contacts_contact_changelist")
+        count = f"{getattr(row, 'member_count', 0):,}"
+        return format_html(
+            '<a class="op-link" href="{}?audience={}">{}</a>', address, row.pk, count
+        )
+
+
+@admin.register(Suppression)
+class SuppressionAdmin(OperationAdmin):
+    """Everybody who must not be texted. Rows are never removed [R-2.16]."""
+
+    view_permission = "contacts.opt_out_view"
+    icon = "block"
+    paginator = CappedPaginator
+    list_display = ("number", "reason", "scope", "brand", "source", "holds", "created_at")
+    list_filter = (LiveFilter, "reason", "source", "scope")
+    ordering = ("-created_at", "-id")
+    search_fields = ("reason",)
+    search_help_text = "A whole number, such as +447…"
+    fields = (
+        "number",
+        "reason",
+        "scope",
+        "brand",
+        "sender",
+        "purposes",
+        "source",
+        "language",
+        "proof",
+        "sync_state",
+        "created_at",
+        "expires_at",
+        "lifted_at",
+    )
+    list_operations = ("contacts.opt_out",)
+
+    def visible(self, actor: Actor) -> QuerySet[Any]:
+        """Those of the person's brands and those for every brand."""
+        return suppressions_visible(actor).select_related("brand")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Exact numbers only [R-4.13]."""
+        if not search_term.strip():
+            return queryset, False
+        try:
+            return queryset.filter(phone=phone_parse(search_term.strip()).e164), False
+        except PhoneError:
+            return queryset.none(), False
+
+    @admin.display(description="Number")
+    def number(self, row: Suppression) -> str:
+        """Masked [R-4.12]."""
+        return phone_mask(row.phone) if row.phone else "erased"
+
+    @admin.display(description="Holds", boolean=True)
+    def holds(self, row: Suppression) -> bool:
+        """Not lifted."""
+        return row.lifted_at is None
+
+    @admin.display(description="Evidence")
+    def proof(self, row: Suppression) -> str:
+        """Cleaned: it may hold what a stranger wrote."""
+        return untrusted_clean("; ".join(f"{key}: {value}" for key, value in row.evidence.items()))
+
+
+@admin.register(ConsentEvent)
+class ConsentEventAdmin(OperationAdmin):
+    """The consent ledger: append-only."""
+
+    view_permission = "contacts.contact_view"
+    icon = "fact_check"
+    paginator = CappedPaginator
+    list_display = (
+        "person",
+        "brand",
+        "direction",
+        "purpose",
+        "method",
+        "captured_at",
+        "expires_at",
+    )
+    list_filter = ("direction", "purpose")
+    ordering = ("-id",)
+    fields = (
+        "person",
+        "brand",
+        "direction",
+        "purpose",
+        "basis",
+        "method",
+        "words",
+        "source_url",
+        "form_version",
+        "language",
+        "checkbox_default",
+        "captured_at",
+        "captured_by",
+        "evidence_file",
+        "expires_at",
+        "recorded_at",
+    )
+
+    def visible(self, actor: Actor) -> QuerySet[Any]:
+        """Events for the person's brands."""
+        rows = ConsentEvent.objects.filter(brand__in=brands_visible(actor))
+        return rows.select_related("brand", "contact")
+
+    @admin.display(description="Contact")
+    def person(self, row: ConsentEvent) -> str:
+        """The masked number, with the way to the contact."""
+        address = reverse("admin:contacts_contact_change", args=[row.contact_id])
+        shown = phone_mask(row.contact.phone) if row.contact.phone else "erased"
+        return format_html('<a class="op-link" href="{}">{}</a>', address, shown)
+
+    @admin.display(description="What the person saw")
+    def words(self, row: ConsentEvent) -> str:
+        """The exact text."""
+        return row.disclosure_text

@@ -18,7 +18,7 @@ from smsmarketing.operations.surfaces.admin.actors import admin_actor
 COUNT_MAX = 10_000
 
 
-class CappedPaginator(Paginator[Any]):
+class CappedPaginator(Paginator):  # type: ignore[type-arg]
     """Counts to ten thousand and no further: nobody pages through a million rows."""
 
     @cached_property

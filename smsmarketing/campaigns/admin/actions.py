@@ -69,13 +69,16 @@ def action_page(
     actor = admin_actor(request)
     operation = registry.get(action.key)
     back = reverse("admin:campaigns_campaign_change", args=[campaign.pk])
+    read = page_call(request, "campaigns.get", {"campaign_id": campaign.pk})
     context: dict[str, Any] = {
         **site.each_context(request),
         "title": f"{action.title}: {campaign.name}",
         "opts": Campaign._meta,
         "original": campaign,
         "campaign": campaign,
-        "preview": text_panel(request, campaign),
+        "preview": text_panel(
+            request, campaign, message=read.result.final_message if read.result else campaign.body
+        ),
         "sender": campaign.sender.value,
         "action": action,
         "sentences": action.says(campaign),
@@ -108,7 +111,6 @@ def action_page(
         }
         status = answer.status
     elif action.versioned:
-        read = page_call(request, "campaigns.get", {"campaign_id": campaign.pk})
         context["token"] = read.result.base_version_token if read.result else ""
     return TemplateResponse(request, "admin/campaigns/action.html", context, status=status)
 
@@ -121,18 +123,21 @@ def _payload(request: HttpRequest, action: Action, campaign: Campaign) -> dict[s
         if ask.kind == "people":
             payload[ask.name] = request.POST.getlist(ask.name)
             continue
+        if ask.kind == "check":
+            payload |= {ask.name: True} if ask.name in request.POST else {}
+            continue
         value = request.POST.get(ask.name, "").replace("\r\n", "\n").strip()
         if value or ask.required:
             payload[ask.name] = whole(value) if ask.kind == "number" else value
     return payload
 
 
-def text_panel(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
+def text_panel(request: HttpRequest, campaign: Campaign, *, message: str) -> dict[str, Any]:
     """The text as the phone shows it: the last moment to see a wrong price."""
     return fit_panel(
         request,
         brand_id=campaign.brand_id,
-        message=campaign.body,
+        message=message,
         fields=campaign.fields,
         purpose=campaign.purpose,
     )
@@ -233,11 +238,18 @@ ACTIONS: dict[str, Action] = {
         "campaigns.cancel_schedule",
         "Cancel the schedule",
         "Cancel the schedule",
-        "The schedule is cancelled; the approval stays.",
+        "The schedule is cancelled.",
         lambda campaign: [
             "It will not start by itself. The approval stays, so it can be scheduled again."
         ],
-        asks=(_WHY,),
+        asks=(
+            _WHY,
+            Ask(
+                "for_good",
+                "Cancel the campaign itself too; it cannot be sent any more",
+                "check",
+            ),
+        ),
         danger=True,
     ),
     "send": Action(

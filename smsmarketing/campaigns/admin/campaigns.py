@@ -24,7 +24,7 @@ from smsmarketing.campaigns.admin.actions import text_panel
 from smsmarketing.campaigns.admin.calls import Answer, errors_split, page_call
 from smsmarketing.campaigns.admin.copy_form import fit_posted
 from smsmarketing.campaigns.admin.progress import parts_of, progress_view
-from smsmarketing.campaigns.admin.steps import banner_of, request_of
+from smsmarketing.campaigns.admin.steps import banner_of, due_words, request_of
 from smsmarketing.campaigns.models import Campaign
 from smsmarketing.campaigns.operations.shapes import progress_of
 from smsmarketing.campaigns.selectors import campaigns_visible
@@ -213,8 +213,9 @@ class CampaignAdmin(OperationAdmin):
             "campaign": campaign,
             "out": read.result,
             "owner": person_name(campaign.created_by),
+            "due": due_words(campaign),
             "banner": banner_of(campaign, actor),
-            "preview": text_panel(request, campaign),
+            "preview": text_panel(request, campaign, message=read.result.final_message),
             "sender": campaign.sender.value,
             "progress": progress_view(campaign, read.result.sends) if campaign.started_at else None,
             "request_row": request_of(campaign, actor),
@@ -276,6 +277,7 @@ def _row_views(campaigns: list[Campaign]) -> list[dict[str, Any]]:
             {
                 "campaign": campaign,
                 "owner": person_name(campaign.created_by),
+                "due": due_words(campaign),
                 "recipients": recipients,
                 "cost": (cost, preview.get("currency", "")) if cost is not None else None,
                 "ceiling": None

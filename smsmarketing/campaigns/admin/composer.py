@@ -20,6 +20,12 @@ from smsmarketing.campaigns.admin.calls import (
     key_of,
     page_call,
 )
+from smsmarketing.campaigns.admin.composed import (
+    TEXTS,
+    draft_payload,
+    update_payload,
+    values_of,
+)
 from smsmarketing.campaigns.admin.copy_form import (
     FieldRow,
     fit_call,
@@ -30,7 +36,6 @@ from smsmarketing.campaigns.admin.copy_form import (
     rows_of,
     rows_read,
     rows_shown,
-    whole,
 )
 from smsmarketing.campaigns.admin.steps import missing_words
 from smsmarketing.campaigns.models import Campaign, TemplateVersion
@@ -46,26 +51,12 @@ from smsmarketing.operations.errors import VersionConflict
 from smsmarketing.operations.surfaces.admin.actors import admin_actor
 from smsmarketing.operations.types import Actor
 
-TEXTS = (
-    "name",
-    "brand_id",
-    "purpose",
-    "segment_id",
-    "sender_id",
-    "gateway_id",
-    "template_version_id",
-    "message",
-    "landing_url",
-    "utm_campaign",
-    "send_goal",
-    "send_at_local",
-    "time_zone",
-    "per_minute",
-    "quiet_mode",
-    "review_notes",
-)
-_WHOLE = frozenset({"brand_id", "segment_id", "sender_id", "gateway_id", "per_minute"})
 EDIT = "campaigns.campaign_edit"
+QUIET_WORDS = {
+    "default": "As usual: strict for the US and Canada",
+    "strict": "Strict: every zone of the number awake",
+    "normal": "Normal: the person's likely zone counts",
+}
 
 
 @lru_cache(maxsize=1)
@@ -98,6 +89,7 @@ def compose_page(request: HttpRequest, site: AdminSite, campaign: Campaign | Non
         and str(campaign.state) in {"in_review", "approved", "scheduled"},
         "key_field": KEY_FIELD,
         "zones": zone_names(),
+        "quiet_modes": QUIET_WORDS,
         **form.context(),
     }
     return TemplateResponse(request, "admin/campaigns/compose.html", context, status=form.status)
@@ -219,6 +211,13 @@ class _Form:
             if not self.values["brand_id"]:
                 self.values["brand_id"] = str(version.template.brand_id)
 
+    def _message(self) -> str:
+        """The text; while it is a template's own wording, with the opt-out line of that version."""
+        text, version = self.values["message"], self._template()
+        if version is not None and version.body == text and version.opt_out_line:
+            return text if version.opt_out_line in text else f"{text}\n{version.opt_out_line}"
+        return text
+
     def _sender(self) -> str:
         pk = self.values["sender_id"]
         row = senders_visible(self.actor).filter(pk=pk).first() if pk.isdecimal() else None
@@ -237,7 +236,7 @@ class _Form:
         return fit_call(
             self.request,
             brand_id=self.values["brand_id"],
-            message=self.values["message"],
+            message=self._message(),
             fields=self._fields(),
             purpose=self.values["purpose"],
             sender_id=self.values["sender_id"],
@@ -245,90 +244,9 @@ class _Form:
         )
 
 
-def values_of(campaign: Campaign) -> dict[str, str]:
-    """A stored campaign as it stands in the form."""
-    return {
-        "name": campaign.name,
-        "brand_id": str(campaign.brand_id),
-        "purpose": campaign.purpose,
-        "segment_id": str(campaign.segment_id),
-        "sender_id": str(campaign.sender_id),
-        "gateway_id": str(campaign.gateway_id),
-        "template_version_id": str(campaign.template_version_id or ""),
-        "message": campaign.body,
-        "landing_url": campaign.landing_url,
-        "utm_campaign": campaign.tracking.get("utm_campaign", ""),
-        "send_goal": campaign.send_goal,
-        "send_at_local": campaign.scheduled_local,
-        "time_zone": campaign.scheduled_zone,
-        "per_minute": str(campaign.per_minute or ""),
-        "quiet_mode": campaign.quiet_mode,
-        "review_notes": campaign.review_notes,
-    }
-
-
-def draft_payload(
-    values: dict[str, str], rows: list[FieldRow], version: TemplateVersion | None
-) -> dict[str, Any]:
-    """The input of campaigns.create_draft; empty fields are left out."""
-    payload: dict[str, Any] = {}
-    for name in TEXTS:
-        if name in {"message", "template_version_id", "utm_campaign"} or not values[name]:
-            continue
-        payload[name] = whole(values[name]) if name in _WHOLE else values[name]
-    if not payload.get("send_at_local"):
-        payload.pop("time_zone", None)
-    if values["utm_campaign"]:
-        payload["tracking"] = {"utm_campaign": values["utm_campaign"]}
-    return payload | _copy_payload(values, rows, version)
-
-
-def update_payload(
-    campaign: Campaign,
-    values: dict[str, str],
-    rows: list[FieldRow],
-    version: TemplateVersion | None,
-) -> dict[str, Any]:
-    """The input of campaigns.update: only what differs from the stored campaign."""
-    stored = values_of(campaign)
-    payload: dict[str, Any] = {}
-    for name in TEXTS:
-        if name in {"brand_id", "purpose", "message", "template_version_id", "utm_campaign"}:
-            continue
-        if values[name] != stored[name]:
-            payload[name] = whole(values[name]) if name in _WHOLE else values[name]
-    if values["utm_campaign"] != stored["utm_campaign"]:
-        payload["tracking"] = (
-            {"utm_campaign": values["utm_campaign"]} if values["utm_campaign"] else {}
-        )
-    if not values["send_at_local"]:
-        payload.pop("time_zone", None)
-    elif {"send_at_local", "time_zone"} & set(payload):
-        payload |= {name: values[name] for name in ("send_at_local", "time_zone")}
-    if values["message"] != stored["message"] or [row.payload() for row in rows] != [
-        row.payload() for row in rows_of(campaign.fields)
-    ]:
-        payload |= _copy_payload(values, rows, version)
-    return payload
-
-
-def _copy_payload(
-    values: dict[str, str], rows: list[FieldRow], version: TemplateVersion | None
-) -> dict[str, Any]:
-    """The template version while its text stands unchanged, else the text with its fields."""
-    fields = [row.payload() for row in rows]
-    if (
-        version is not None
-        and version.body == values["message"]
-        and fields == [row.payload() for row in rows_of(version.fields)]
-    ):
-        return {"template_version_id": version.pk}
-    return {"message": values["message"], "fields": fields} if values["message"] else {}
-
-
 def _defaults(actor: Actor) -> dict[str, str]:
     """A single brand, sender or gateway is chosen already."""
-    values = {"purpose": "marketing", "quiet_mode": "strict"}
+    values = {"purpose": "marketing", "quiet_mode": "default"}
     for name, rows in (
         ("brand_id", brands_usable(actor)),
         ("sender_id", senders_visible(actor).filter(state="verified")),

@@ -101,6 +101,9 @@ def fit_posted(request: HttpRequest) -> dict[str, Any]:
     """The preview panel for the text of a form that is being written."""
     data = request.POST
     message = message_read(data)
+    line = data.get("opt_out_line", "").strip()
+    if message and line and line not in message:
+        message = f"{message}\n{line}"
     return fit_panel(
         request,
         brand_id=data.get("brand_id"),

@@ -71,6 +71,14 @@ class _Desk:
             self.banner.others.append(found)
 
 
+def due_words(campaign: Campaign) -> str:
+    """The wall time of the schedule in force, else the planned one; empty when there is none."""
+    local, zone = campaign.due_local, campaign.due_zone
+    if not local:
+        local, zone = campaign.scheduled_local, campaign.scheduled_zone
+    return f"{local.replace('T', ' ')} {zone}".strip()
+
+
 def missing_words(label: str, permission: str) -> str:
     """Why a button is not there, and whom to ask."""
     roles = [
@@ -112,6 +120,7 @@ def _changes_requested(desk: _Desk) -> None:
     banner.title, banner.tone = "Changes were asked for", "wait"
     banner.text = _reason(desk) or "The approver wants changes before this can be sent."
     desk.step(EDIT, "Change it", "edit", first=True)
+    desk.step(SUBMIT, "Ask for review again", "submit")
     desk.step(TEST, "Send a test", "test")
 
 
@@ -159,8 +168,8 @@ def _approved(desk: _Desk) -> None:
 
 
 def _scheduled(desk: _Desk) -> None:
-    banner, campaign = desk.banner, desk.campaign
-    when = f"{campaign.scheduled_local.replace('T', ' ')} {campaign.scheduled_zone}".strip()
+    banner = desk.banner
+    when = due_words(desk.campaign)
     banner.title, banner.tone = "Scheduled", "good"
     banner.text = f"It starts by itself at {when}." if when else "It starts by itself at its time."
     desk.step(STOP, "Cancel the schedule", "cancel", tone="bad")

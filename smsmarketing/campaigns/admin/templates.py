@@ -54,7 +54,7 @@ USE_CASES = {
     "transactional": "Transactional",
     "otp": "One-time code",
 }
-TEXTS = ("name", "brand_id", "use_case", "language", "message", "change_note")
+TEXTS = ("name", "brand_id", "use_case", "language", "message", "opt_out_line", "change_note")
 _WORDS = re.compile(r"\s+|\{\w+\}|\w+|[^\w\s]")
 
 
@@ -127,7 +127,7 @@ class TemplateAdmin(OperationAdmin):
             preview = fit_panel(
                 request,
                 brand_id=template.brand_id,
-                message=newest.body,
+                message=with_opt_out(newest.body, newest.opt_out_line),
                 fields=newest.fields,
                 purpose=_purpose(template.use_case),
             )
@@ -226,7 +226,11 @@ class _Form:
         }
         newest = self.template.versions.order_by("-number").first()
         if newest is not None:
-            self.values |= {"message": newest.body, "language": newest.language}
+            self.values |= {
+                "message": newest.body,
+                "language": newest.language,
+                "opt_out_line": newest.opt_out_line,
+            }
             self.rows = rows_of(newest.fields)
 
     def post(self) -> HttpResponse | None:
@@ -276,7 +280,7 @@ class _Form:
             "fields": [row.payload() for row in self.rows],
             "official": self.official,
         }
-        for name in ("name", "use_case", "language", "change_note"):
+        for name in ("name", "use_case", "language", "opt_out_line", "change_note"):
             if self.values[name]:
                 payload[name] = self.values[name]
         if self.template is not None:
@@ -301,10 +305,15 @@ class _Form:
         return fit_call(
             self.request,
             brand_id=self.values["brand_id"],
-            message=self.values["message"],
+            message=with_opt_out(self.values["message"], self.values["opt_out_line"]),
             fields=self._fields(),
             purpose=_purpose(self.values["use_case"]),
         )
+
+
+def with_opt_out(text: str, line: str) -> str:
+    """The text with the version's own opt-out line, as it is composed when it is sent."""
+    return f"{text}\n{line}" if line and line not in text else text
 
 
 def _purpose(use_case: str) -> str:

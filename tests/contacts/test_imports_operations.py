@@ -16,7 +16,7 @@ from tests.contacts.test_imports import CONSENT, A, B
 from tests.surfaces import SURFACES, SurfaceName, call, token_for
 
 CSV = f"phone,first_name\n{A},Ana\n{B},Bernd\n"
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ from django.http import (
     HttpResponseRedirect,
     JsonResponse,
 )
+from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -99,7 +100,13 @@ class ImportJobAdmin(OperationAdmin):
                 try:
                     upload_size_check(request.META.get("CONTENT_LENGTH") or "0")
                 except OperationError as exc:
-                    return self._upload_form(request, exc, read=False)
+                    # The person is not even looked up: that would check the form token, too.
+                    return render(
+                        request,
+                        "admin/contacts/import_too_large.html",
+                        {"message": exc.message},
+                        status=exc.http_status,
+                    )
             return csrf_protect(self._upload)(request)
 
         return page
@@ -129,9 +136,8 @@ class ImportJobAdmin(OperationAdmin):
         error: OperationError | None,
         *,
         missing: bool = False,
-        read: bool = True,
     ) -> HttpResponse:
-        given = request.POST if read and request.method == "POST" else {}
+        given = request.POST
         context = {
             **self.admin_site.each_context(request),
             "title": "Import a file",

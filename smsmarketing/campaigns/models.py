@@ -11,6 +11,19 @@ from smsmarketing.contacts.models import Segment
 from smsmarketing.gateways.models import Batch, Gateway, SenderId
 from smsmarketing.operations.states import FSMModel
 
+CAMPAIGN_STATES = (
+    "draft", "in_review", "changes_requested", "approved", "scheduled", "sending", "paused",
+    "sent", "stopped", "rejected", "cancelled", "failed",
+)  # fmt: skip
+STARTED_STATES = ("sending", "paused", "sent", "stopped", "failed")
+REVIEWED_STATES = ("in_review", "approved", "scheduled", *STARTED_STATES)
+PURPOSES = ("marketing", "transactional")
+QUIET_MODES = ("default", "strict", "normal")
+"""The modes of gateways.rules.quiet_hours; `default` is strict for the US and Canada [R-3.7]."""
+USE_CASES = ("promotion", "reminder", "transactional", "otp")
+VERSION_STATES = ("draft", "in_review", "approved", "retired")
+SEND_KINDS = ("main", "test")
+
 
 class Template(models.Model):
     """A reusable text with versions; the use case cannot change after the first approval."""
@@ -25,7 +38,12 @@ class Template(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["team", "name"], name="template_name_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["team", "name"], name="template_name_once"),
+            models.CheckConstraint(
+                condition=models.Q(use_case__in=USE_CASES), name="template_use_case_word"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -51,7 +69,10 @@ class TemplateVersion(FSMModel):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["template", "number"], name="template_version_once")
+            models.UniqueConstraint(fields=["template", "number"], name="template_version_once"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=VERSION_STATES), name="template_version_state_word"
+            ),
         ]
 
     @transition(field=state, source="draft", target="in_review")
@@ -91,12 +112,16 @@ class Campaign(FSMModel):
     send_goal = models.CharField(max_length=200, blank=True)
     review_notes = models.TextField(blank=True)
     scheduled_local = models.CharField(
-        max_length=16, blank=True, help_text="Wall time YYYY-MM-DDTHH:MM."
+        max_length=16, blank=True, help_text="Planned wall time YYYY-MM-DDTHH:MM; signed."
     )
-    scheduled_zone = models.CharField(max_length=64, blank=True)
-    scheduled_at = models.DateTimeField(null=True)
+    scheduled_zone = models.CharField(max_length=64, blank=True, help_text="Its zone; signed.")
+    due_local = models.CharField(
+        max_length=16, blank=True, help_text="Wall time of the schedule in force [R-3.11]."
+    )
+    due_zone = models.CharField(max_length=64, blank=True)
+    scheduled_at = models.DateTimeField(null=True, help_text="Instant of the schedule in force.")
     per_minute = models.PositiveIntegerField(null=True)
-    quiet_mode = models.CharField(max_length=8, default="strict")
+    quiet_mode = models.CharField(max_length=8, default="default")
     notify = models.JSONField(default=list)
     cost_preview = models.JSONField(default=dict)
     cost_previewed_at = models.DateTimeField(null=True)
@@ -105,6 +130,7 @@ class Campaign(FSMModel):
     approved_recipients = models.BigIntegerField(null=True)
     cost_ceiling = models.DecimalField(max_digits=14, decimal_places=4, null=True)
     hold_reason = models.CharField(max_length=300, blank=True)
+    materialise_tries = models.PositiveSmallIntegerField(default=0)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
@@ -114,7 +140,47 @@ class Campaign(FSMModel):
     finished_at = models.DateTimeField(null=True)
     version = models.IntegerField(default=1)
 
-    @transition(field=state, source="draft", target="in_review")
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state__in=CAMPAIGN_STATES), name="campaign_state_word"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(purpose__in=PURPOSES), name="campaign_purpose_word"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(quiet_mode__in=QUIET_MODES), name="campaign_quiet_mode_word"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state="scheduled") | models.Q(scheduled_at__isnull=False),
+                name="campaign_scheduled_has_time",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state__in=REVIEWED_STATES)
+                | (models.Q(action_request_id__isnull=False) & ~models.Q(content_hash="")),
+                name="campaign_reviewed_has_request",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=STARTED_STATES, started_at__isnull=False)
+                | (~models.Q(state__in=STARTED_STATES) & models.Q(started_at__isnull=True)),
+                name="campaign_started_has_start",
+            ),
+            models.UniqueConstraint(fields=["action_request_id"], name="one_campaign_per_request"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["scheduled_at"],
+                condition=models.Q(state="scheduled"),
+                name="campaign_due",
+            ),
+            models.Index(
+                fields=["id"],
+                condition=models.Q(state__in=["sending", "paused"]),
+                name="campaign_running",
+            ),
+        ]
+
+    @transition(field=state, source=["draft", "changes_requested"], target="in_review")
     def submit(self) -> None: ...
 
     @transition(field=state, source="in_review", target="approved")
@@ -148,14 +214,10 @@ class Campaign(FSMModel):
     @transition(field=state, source="paused", target="sending")
     def resume(self) -> None: ...
 
-    @transition(field=state, source="sending", target="sent")
+    @transition(field=state, source=["sending", "paused"], target="sent")
     def finish(self) -> None: ...
 
-    @transition(
-        field=state,
-        source=["draft", "in_review", "changes_requested", "approved", "scheduled"],
-        target="cancelled",
-    )
+    @transition(field=state, source="scheduled", target="cancelled")
     def cancel(self) -> None: ...
 
     @transition(field=state, source=["sending", "paused"], target="stopped")
@@ -167,8 +229,9 @@ class Campaign(FSMModel):
         to its author [R-8.3].
         """
 
-    @transition(field=state, source=["approved", "scheduled", "sending"], target="failed")
-    def fail(self) -> None: ...
+    @transition(field=state, source=["sending", "paused"], target="failed")
+    def fail(self) -> None:
+        """Its messages could not be written down, again and again; nothing was sent."""
 
     def __str__(self) -> str:
         return self.name
@@ -185,17 +248,37 @@ class CampaignSend(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["campaign"], condition=models.Q(kind="main"), name="one_main_send"
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=SEND_KINDS), name="campaign_send_kind_word"
+            ),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} send of {self.campaign_id}"
 
 
 class Decision(models.Model):
-    """Why a contact of the segment got no message of this campaign, with the moment it was decided."""
+    """Why a contact of the segment got no message of this campaign, with the moment it was decided.
 
-    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="decisions")
+    No foreign key in the database: a start writes up to millions of rows at once (perf.md §3).
+    """
+
+    campaign = models.ForeignKey(
+        Campaign,
+        on_delete=models.CASCADE,
+        db_constraint=False,
+        db_index=False,
+        related_name="decisions",
+    )
     contact_id = models.BigIntegerField()
     reason = models.CharField(max_length=24)
     decided_at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["campaign", "contact_id"], name="decision_contact")]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "contact_id"], name="decision_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reason}: contact {self.contact_id}"

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import logging
-
+import structlog
 from celery import shared_task
 from django.db import transaction
 from django.utils import timezone
 
 from smsmarketing.campaigns.models import Campaign
-from smsmarketing.campaigns.rules.template import VariableError
-from smsmarketing.campaigns.services.sending import (
-    CampaignHeld,
-    campaign_follow,
+from smsmarketing.campaigns.services.materialise import (
+    HOLDING,
+    CampaignGone,
     campaign_hold,
     campaign_materialise,
-    campaign_start,
     hold_reason_of,
+    materialise_begin,
 )
-from smsmarketing.campaigns.services.start import start_failed
+from smsmarketing.campaigns.services.sending import campaign_follow, campaigns_out_of_line
+from smsmarketing.campaigns.services.start import campaign_start_due, start_failed
 from smsmarketing.operations.errors import OperationError
-from smsmarketing.operations.states import row_lock
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger("smsmarketing.campaigns")
 
 BEAT = {"campaigns.start_due": 10.0, "campaigns.follow": 5.0}
 """Seconds between two runs."""
@@ -31,13 +29,17 @@ BEAT = {"campaigns.start_due": 10.0, "campaigns.follow": 5.0}
 @shared_task(name="campaigns.materialise")
 def materialise(campaign_id: int) -> None:
     """Turn a started campaign into messages; what cannot go on as approved goes back to its author with the reason."""
+    with transaction.atomic():
+        begun = materialise_begin(campaign_id)
+    if not begun:
+        return
     try:
         with transaction.atomic():
             campaign_materialise(campaign_id)
-    except (CampaignHeld, OperationError, VariableError) as exc:
-        logger.warning(
-            "campaign_held", extra={"campaign_id": campaign_id, "reason": type(exc).__name__}
-        )
+    except CampaignGone:
+        logger.info("campaign_stopped_while_materialised", campaign_id=campaign_id)
+    except HOLDING as exc:
+        logger.warning("campaign_held", campaign_id=campaign_id, reason=type(exc).__name__)
         with transaction.atomic():
             campaign_hold(campaign_id, hold_reason_of(exc))
 
@@ -45,31 +47,25 @@ def materialise(campaign_id: int) -> None:
 @shared_task(name="campaigns.start_due")
 def start_due() -> None:
     """Start every scheduled campaign whose time has come. Safe to run twice: the row's state decides."""
-    due = (
-        Campaign.objects.filter(state="scheduled", scheduled_at__lte=timezone.now())
-        .order_by("scheduled_at")
-        .values_list("pk", flat=True)
-    )
-    for campaign_id in list(due[:100]):
+    due = Campaign.objects.filter(state="scheduled", scheduled_at__lte=timezone.now())
+    for campaign_id in list(due.order_by("scheduled_at").values_list("pk", flat=True)[:100]):
         try:
             with transaction.atomic():
-                campaign = row_lock(Campaign, campaign_id)
-                if (
-                    campaign.state == "scheduled"
-                    and campaign.scheduled_at is not None
-                    and campaign.scheduled_at <= timezone.now()
-                ):
-                    campaign_start(campaign, now=timezone.now())
+                campaign_start_due(campaign_id)
         except OperationError as exc:
             with transaction.atomic():
                 start_failed(campaign_id, hold_reason_of(exc))
+        except Exception:
+            # One campaign in trouble must not keep the others waiting; the next run tries it again.
+            logger.exception("campaign_start_failed", campaign_id=campaign_id)
 
 
 @shared_task(name="campaigns.follow")
 def follow() -> None:
     """Bring started campaigns in line with their batches."""
-    for campaign_id in list(
-        Campaign.objects.filter(state__in=["sending", "paused"]).values_list("pk", flat=True)[:500]
-    ):
-        with transaction.atomic():
-            campaign_follow(campaign_id)
+    for campaign_id in campaigns_out_of_line():
+        try:
+            with transaction.atomic():
+                campaign_follow(campaign_id)
+        except Exception:
+            logger.exception("campaign_follow_failed", campaign_id=campaign_id)

@@ -30,6 +30,8 @@ def target_load(operation: Operation[Any, Any], data: Input, actor: Actor) -> An
         return None
     visible = target.visible(actor).filter(pk=wanted)
     if operation.writes:
+        if target.lock_first is not None:
+            target.lock_first(wanted)
         # What is visible may need joins or DISTINCT, which PostgreSQL does not lock: so it is a
         # subquery.
         rows = visible.model._default_manager.select_for_update(of=("self",))

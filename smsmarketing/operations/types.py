@@ -146,6 +146,8 @@ class Target:
     visible: Callable[[Actor], QuerySet[Any]]
     label: str
     versioned: bool = False
+    lock_first: Callable[[Any], None] | None = None
+    """Locks rows that every transaction locks before this one; gets the id the caller named."""
 
 
 @dataclass(kw_only=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -19,17 +20,21 @@ from smsmarketing.campaigns.operations.shapes import (
     schedule_of,
 )
 from smsmarketing.campaigns.selectors import campaigns_visible
+from smsmarketing.campaigns.services.approval import requests_lock
 from smsmarketing.campaigns.services.content import campaign_fit, links_of
 from smsmarketing.operations import registry
 from smsmarketing.operations.pages import Page, PageInput, page_cut
 from smsmarketing.operations.types import Context, Input, Kind, Operation, Output, RestRoute, Target
 from smsmarketing.operations.versions import version_token
 
+CampaignState = Literal[
+    "draft", "in_review", "changes_requested", "approved", "scheduled", "sending", "paused",
+    "sent", "stopped", "rejected", "cancelled", "failed",
+]  # fmt: skip
+
 
 class CampaignListIn(PageInput):
-    state: str | None = Field(
-        default=None, max_length=24, description="Only campaigns in this state."
-    )
+    state: CampaignState | None = Field(default=None, description="Only campaigns in this state.")
 
 
 class CampaignPage(Page[CampaignRow]):
@@ -124,10 +129,10 @@ def _get(context: Context, data: CampaignIn) -> CampaignOut:
     return campaign_out(context.target, context)
 
 
-CAMPAIGN_TARGET = Target(argument="campaign_id", visible=campaigns_visible, label="campaign")
-CAMPAIGN_VERSIONED = Target(
-    argument="campaign_id", visible=campaigns_visible, label="campaign", versioned=True
+CAMPAIGN_TARGET = Target(
+    argument="campaign_id", visible=campaigns_visible, label="campaign", lock_first=requests_lock
 )
+CAMPAIGN_VERSIONED = replace(CAMPAIGN_TARGET, versioned=True)
 
 registry.add(
     Operation(

@@ -12,14 +12,15 @@ from smsmarketing.approvals.services import request_vote
 from smsmarketing.campaigns.models import Campaign
 from smsmarketing.campaigns.operations.campaigns_read import CAMPAIGN_TARGET, CAMPAIGN_VERSIONED
 from smsmarketing.campaigns.operations.shapes import Schedule, schedule_of
+from smsmarketing.campaigns.services.notes import campaign_notify
 from smsmarketing.campaigns.services.review import campaign_submit
 from smsmarketing.campaigns.services.schedule import campaign_schedule, campaign_unschedule
 from smsmarketing.campaigns.services.sending import (
     campaign_pause,
     campaign_resume,
-    campaign_start,
     campaign_stop_remaining,
 )
+from smsmarketing.campaigns.services.start import campaign_start
 from smsmarketing.campaigns.services.test_sends import campaign_test_send
 from smsmarketing.gateways.models import Batch
 from smsmarketing.operations import registry
@@ -147,21 +148,36 @@ class ReasonIn(Input):
     reason: str = Field(min_length=3, max_length=200, description="Why; kept in the audit log.")
 
 
+class CancelIn(ReasonIn):
+    for_good: bool = Field(
+        default=False,
+        description="True: cancel the campaign itself too; its approval ends and it cannot be sent any more.",
+    )
+
+
 class CancelOut(StateOut):
     affected: int = Field(description="Recipients that will not be texted at the planned time.")
     owner: str = Field(description="Owner of the campaign.")
-    notification_state: str = Field(description="Whether owners were notified.")
+    notification_state: str = Field(description="Who was notified.")
     reason: str = Field(description="Reason that was recorded.")
 
 
-def _cancel_schedule(context: Context, data: ReasonIn) -> CancelOut:
-    campaign = campaign_unschedule(context.target, reason=data.reason, now=context.now)
+def _cancel_schedule(context: Context, data: CancelIn) -> CancelOut:
+    campaign = campaign_unschedule(
+        context.target, reason=data.reason, for_good=data.for_good, now=context.now
+    )
+    told = campaign_notify(
+        campaign,
+        kind="campaign_cancelled",
+        text=f"its schedule was cancelled. {data.reason}",
+        now=context.now,
+    )
     context.audit_reason = data.reason
     return CancelOut(
         **state_out(context, campaign).model_dump(),
         affected=campaign.approved_recipients or 0,
         owner=campaign.created_by.get_username(),
-        notification_state="shown on the campaign",
+        notification_state=f"notified: {', '.join(told)}" if told else "nobody to notify",
         reason=data.reason,
     )
 
@@ -287,8 +303,8 @@ registry.add(
         key="campaigns.schedule",
         summary="Schedule an approved campaign at a wall time in a zone.",
         description=(
-            "The approval is the permission to send; a window that it does not cover needs a new "
-            "review. Past times and DST gaps are refused."
+            "The campaign's review is the approval; a window that it does not cover needs a new "
+            "one. Past times and DST gaps are refused."
         ),
         kind=Kind.WRITE,
         input=ScheduleIn,
@@ -305,13 +321,13 @@ registry.add(
     ),
     Operation(
         key="campaigns.cancel_schedule",
-        summary="Cancel a schedule that has not started; the approval stays.",
+        summary="Cancel a schedule that has not started; the approval stays, unless it is cancelled for good.",
         description=(
             "Runs at once: the safe direction never waits [R-8.5]. A started campaign is refused;"
             " use campaigns.stop_remaining."
         ),
         kind=Kind.WRITE,
-        input=ReasonIn,
+        input=CancelIn,
         output=CancelOut,
         run=_cancel_schedule,
         permission="campaigns.campaign_stop",

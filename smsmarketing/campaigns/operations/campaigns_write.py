@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -21,7 +21,7 @@ from smsmarketing.campaigns.selectors import (
     versions_visible,
 )
 from smsmarketing.campaigns.services.drafts import campaign_create, campaign_update
-from smsmarketing.campaigns.services.schedule import schedule_resolve
+from smsmarketing.campaigns.services.wall_time import schedule_resolve
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput
 from smsmarketing.operations.types import (
@@ -93,10 +93,10 @@ class DraftIn(Input):
     per_minute: int | None = Field(
         default=None, ge=1, le=100_000, description="Batching pace in messages a minute."
     )
-    quiet_mode: str = Field(
-        default="strict",
-        pattern="^(strict|normal)$",
-        description="strict: all zones of the number must be open.",
+    quiet_mode: Literal["default", "strict", "normal"] = Field(
+        default="default",
+        description="Quiet hours on the recipient's clock. strict: every zone of the number must be open; normal: the "
+        "person's known zone counts alone; default: strict for the US and Canada, normal elsewhere.",
     )
     review_notes: str = Field(default="", max_length=2000, description="Notes for the approver.")
 
@@ -135,9 +135,11 @@ class UpdateIn(Input):
     time_zone: str | None = Field(
         default=None, max_length=64, description="Zone of the new wall time."
     )
-    per_minute: int | None = Field(default=None, ge=1, le=100_000, description="New pace.")
-    quiet_mode: str | None = Field(
-        default=None, pattern="^(strict|normal)$", description="New quiet mode."
+    per_minute: int | None = Field(
+        default=None, ge=0, le=100_000, description="New pace; 0 = the gateway's rate."
+    )
+    quiet_mode: Literal["default", "strict", "normal"] | None = Field(
+        default=None, description="New quiet mode."
     )
     review_notes: str | None = Field(default=None, max_length=2000, description="New notes.")
 
@@ -162,9 +164,11 @@ def _values(
         pk = getattr(data, f"{name}_id")
         if f"{name}_id" in given and pk is not None:
             values[name] = pick(queryset, pk, field=f"{name}_id", what=what)
-    for name in ("name", "landing_url", "send_goal", "per_minute", "quiet_mode", "review_notes"):
+    for name in ("name", "landing_url", "send_goal", "quiet_mode", "review_notes"):
         if name in given and getattr(data, name) is not None:
             values[name] = getattr(data, name)
+    if data.per_minute is not None:
+        values["per_minute"] = data.per_minute or None
     if data.tracking is not None and "tracking" in given:
         values["tracking"] = data.tracking.model_dump(exclude_none=True)
     values |= _copy_values(context, data) | _time_values(context, data, was)
@@ -178,6 +182,11 @@ def _copy_values(context: Context, data: DraftIn | UpdateIn) -> dict[str, Any]:
             field_errors={"message": "Leave it out when template_version_id is given."},
         )
     if data.template_version_id:
+        if data.fields:
+            raise InvalidInput(
+                "A template version brings its own fields.",
+                field_errors={"fields": "Leave them out when template_version_id is given."},
+            )
         version = pick(
             versions_visible(context.actor),
             data.template_version_id,
@@ -189,6 +198,8 @@ def _copy_values(context: Context, data: DraftIn | UpdateIn) -> dict[str, Any]:
     if data.message:
         out |= {"template_version": None, "body": data.message}
     if data.fields is not None and "fields" in data.model_fields_set:
+        # With other fields it is not the template's wording any more.
+        out["template_version"] = None
         out["fields"] = [field.model_dump() for field in data.fields]
     return out
 

@@ -8,6 +8,7 @@ from django.conf import settings
 from pydantic import Field
 
 from smsmarketing.approvals.models import ApprovalPolicy
+from smsmarketing.campaigns.models import QUIET_MODES
 from smsmarketing.campaigns.plan import REASONS
 from smsmarketing.campaigns.selectors import brands_usable, gateways_usable, senders_visible
 from smsmarketing.campaigns.services.content import CEILING_MARGIN, RECIPIENTS_TOLERANCE
@@ -87,7 +88,7 @@ def _config(context: Context, data: ConfigIn) -> ConfigOut:
         },
         scheduling={
             "quiet_hours": "Checked on the recipient's clock at the last moment; held messages go at the next opening.",
-            "modes": ["strict", "normal"],
+            "modes": list(QUIET_MODES),
             "unknown_time_zone": "held, never sent by default",
             "past_or_dst_gap": "refused",
         },

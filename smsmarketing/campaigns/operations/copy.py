@@ -9,10 +9,23 @@ from pydantic import Field
 
 from smsmarketing.campaigns.operations.templates import FieldIn
 from smsmarketing.campaigns.selectors import brands_usable, gateways_usable, pick, senders_visible
-from smsmarketing.campaigns.services.copy import CopyFit, copy_fit, copy_problems
-from smsmarketing.gateways.rules.encoding import offending_characters, smart_replacement
+from smsmarketing.campaigns.services.copy import (
+    CopyFit,
+    copy_fit,
+    copy_problems,
+    copy_warnings,
+    split_mode_of,
+)
+from smsmarketing.gateways.models import Gateway
+from smsmarketing.gateways.rules.encoding import (
+    Replacement,
+    offending_characters,
+    smart_replacement,
+    text_count,
+)
 from smsmarketing.gateways.selectors.rates import rates_current
 from smsmarketing.operations import registry
+from smsmarketing.operations.errors import RatesUnavailable
 from smsmarketing.operations.types import Context, Input, Kind, Money, Operation, Output, RestRoute
 
 
@@ -72,6 +85,9 @@ class ProblemOut(Output):
 class FitOut(Output):
     fits: bool = Field(description="True when a draft with this text would be accepted.")
     problems: list[ProblemOut] = Field(description="Why it would be refused.")
+    warnings: list[str] = Field(
+        description="What does not forbid the text but should be looked at."
+    )
     final_message: str = Field(description="Text as sent, with the opt-out line composed in.")
     limits: str = Field(description="The character rules in one sentence.")
     typical: CaseOut = Field(description="With the fallbacks.")
@@ -108,17 +124,23 @@ def _case(text: str, fit: CopyFit, *, worst: bool) -> CaseOut:
     )
 
 
-def _prices(context: Context, data: FitIn, parts: int) -> list[CountryPrice]:
-    if data.gateway_id is None:
+def _prices(
+    context: Context, data: FitIn, gateway: Gateway | None, parts: int
+) -> list[CountryPrice]:
+    if gateway is None:
         return []
-    gateway = pick(
-        gateways_usable(context.actor), data.gateway_id, field="gateway_id", what="gateway"
-    )
+    currency = gateway.currency
     rates = rates_current(gateway, data.countries or None, context.now)
     wanted = data.countries or sorted(rates)
+    unknown = sorted(set(wanted) - set(rates))
+    if unknown:
+        raise RatesUnavailable(
+            f"No price is known on {gateway.name} for {', '.join(unknown)}. Leave these countries out, or load rates.",
+            field_errors={"countries": f"No price: {', '.join(unknown)}."},
+        )
 
     def money(amount: Decimal) -> Money:
-        return Money(amount=str(amount), currency=gateway.currency)
+        return Money(amount=str(amount), currency=currency)
 
     return [
         CountryPrice(
@@ -127,8 +149,14 @@ def _prices(context: Context, data: FitIn, parts: int) -> list[CountryPrice]:
             worst=money(rates[country].price * parts * data.recipients),
         )
         for country in wanted
-        if country in rates
     ]
+
+
+def _suggestion(fit: CopyFit, better: Replacement) -> str | None:
+    """The text with look-alikes replaced, when it is cheaper in its typical case."""
+    typical = smart_replacement(fit.example).text
+    cheaper = text_count(typical).parts < fit.typical.parts
+    return better.text if better.changes and cheaper else None
 
 
 def _fit(context: Context, data: FitIn) -> FitOut:
@@ -140,12 +168,17 @@ def _fit(context: Context, data: FitIn) -> FitOut:
         else None
     )
     fields: list[dict[str, Any]] = [field.model_dump() for field in data.fields]
+    gateway = (
+        pick(gateways_usable(actor), data.gateway_id, field="gateway_id", what="gateway")
+        if data.gateway_id
+        else None
+    )
     fit = copy_fit(
         body=data.message,
         fields=fields,
         brand=brand,
         purpose=data.purpose,
-        split_mode="codepoint",
+        split_mode=split_mode_of(gateway) if gateway else "codepoint",
     )
     problems = copy_problems(fit, brand=brand, purpose=data.purpose, sender=sender)
     better = smart_replacement(fit.final_body)
@@ -160,6 +193,7 @@ def _fit(context: Context, data: FitIn) -> FitOut:
             )
             for problem in problems
         ],
+        warnings=copy_warnings(fit, brand=brand, purpose=data.purpose, sender=sender),
         final_message=fit.final_body,
         limits=_LIMITS,
         typical=_case(fit.example, fit, worst=False),
@@ -174,8 +208,8 @@ def _fit(context: Context, data: FitIn) -> FitOut:
             )
             for offender in offending_characters(fit.final_body)[:50]
         ],
-        suggestion=better.text if better.changes else None,
-        prices=_prices(context, data, fit.parts_worst),
+        suggestion=_suggestion(fit, better),
+        prices=_prices(context, data, gateway, fit.parts_worst),
         truncation=_TRUNCATION,
     )
 

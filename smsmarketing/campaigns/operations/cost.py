@@ -65,7 +65,7 @@ class CostOut(Output):
     quota_parts_left: int | None = Field(description="Parts left this month; null without a quota.")
     budget_left: Money | None = Field(description="Money left this month; null without a quota.")
     over_quota: bool = Field(
-        description="True when the worst case does not fit into quota or budget."
+        description="True when the worst case does not fit into quota or budget, or there is no quota."
     )
     estimated_rate_from: str | None = Field(
         description="When the oldest rate used was fetched, ISO 8601 UTC."
@@ -105,7 +105,8 @@ def _cost(context: Context, data: CampaignIn) -> CostOut:
         "at": context.now.isoformat(),
     }
     if campaign.started_at is None:
-        type(campaign).objects.filter(pk=campaign.pk).update(
+        # Only onto the content it was made from: an update that came in between has cleared it.
+        type(campaign).objects.filter(pk=campaign.pk, version=campaign.version).update(
             cost_preview=summary, cost_previewed_at=context.now
         )
     preview_id = preview_store(
@@ -139,8 +140,11 @@ def _cost(context: Context, data: CampaignIn) -> CostOut:
         short_links=links_of(campaign),
         quota_parts_left=parts_left,
         budget_left=money(money_left) if money_left is not None else None,
-        over_quota=parts_left is not None
-        and (cost.parts_worst > parts_left or (money_left is not None and cost.worst > money_left)),
+        over_quota=parts_left is None
+        or money_left is None
+        or (quota is not None and quota.currency != cost.currency)
+        or cost.parts_worst > parts_left
+        or cost.worst > money_left,
         estimated_rate_from=cost.rates_oldest_at,
         billing_differences=(
             "Billed parts may differ where a name changes the encoding; the gateway's part count "

@@ -21,6 +21,7 @@ from smsmarketing.contacts.criteria import criteria_parse, criteria_words
 from smsmarketing.contacts.services import segment_create
 from smsmarketing.gateways.selectors.limits import quota_current, quota_left
 from smsmarketing.operations import registry
+from smsmarketing.operations.errors import InvalidInput
 from smsmarketing.operations.pages import Page, PageInput, page_cut
 from smsmarketing.operations.previews import preview_read, preview_store, preview_take
 from smsmarketing.operations.types import (
@@ -136,6 +137,11 @@ def _preview(context: Context, data: SegmentPreviewIn) -> SegmentPreviewOut:
         if data.sender_id
         else None
     )
+    if sender is not None and sender.brand_id != brand.pk:
+        raise InvalidInput(
+            f"The sender is not registered for the brand {brand.name}.",
+            field_errors={"sender_id": "Choose a sender of the brand from sender_ids.list."},
+        )
     criteria = criteria_parse(data.criteria, brand_id=brand.pk, team_ids=[brand.team_id])
     audience = audience_plan(
         PlanRequest(
@@ -232,7 +238,13 @@ def _row(segment: Any) -> SegmentRow:
 
 
 def _create(context: Context, data: SegmentCreateIn) -> SegmentRow:
-    record = preview_take(context, PREVIEW_KIND, data.segment_preview_id, tool="segments.preview")
+    record = preview_take(
+        context,
+        PREVIEW_KIND,
+        data.segment_preview_id,
+        tool="segments.preview",
+        argument="segment_preview_id",
+    )
     segment = segment_create(
         team_id=record.payload["team_id"],
         brand_id=record.payload["brand_id"],
@@ -246,7 +258,13 @@ def _create(context: Context, data: SegmentCreateIn) -> SegmentRow:
 
 
 def _facts(context: Context, data: SegmentCreateIn) -> dict[str, Any]:
-    record = preview_read(context, PREVIEW_KIND, data.segment_preview_id, tool="segments.preview")
+    record = preview_read(
+        context,
+        PREVIEW_KIND,
+        data.segment_preview_id,
+        tool="segments.preview",
+        argument="segment_preview_id",
+    )
     return {
         "recipients": record.result["sendable"],
         "cost": record.result["estimated_cost"],

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from smsmarketing.approvals.models import ActionRequest
-from smsmarketing.campaigns.models import Campaign
+from smsmarketing.campaigns.models import Campaign, CampaignSend
 from smsmarketing.campaigns.services.content import links_of
 from smsmarketing.gateways.selectors.batches import batch_counts, counts_by_state
 from smsmarketing.operations.types import Actor, Money, Output
@@ -36,13 +36,17 @@ class Review(Output):
 class Schedule(Output):
     """When and how fast."""
 
-    send_at_local: str | None = Field(description="Planned wall time YYYY-MM-DDTHH:MM.")
+    send_at_local: str | None = Field(
+        description="Wall time YYYY-MM-DDTHH:MM: of the schedule in force, else the planned one."
+    )
     time_zone: str | None = Field(description="IANA zone of the wall time.")
     scheduled_at: datetime | None = Field(description="The instant in UTC, once scheduled.")
     per_minute: int | None = Field(
         description="Batching pace in messages a minute; null = the gateway's rate."
     )
-    quiet_mode: str = Field(description="strict or normal (quiet hours on the recipient's clock).")
+    quiet_mode: str = Field(
+        description="default, strict or normal (quiet hours on the recipient's clock)."
+    )
 
 
 class Progress(Output):
@@ -78,8 +82,8 @@ class CampaignRow(Output):
 
 def schedule_of(campaign: Campaign) -> Schedule:
     return Schedule(
-        send_at_local=campaign.scheduled_local or None,
-        time_zone=campaign.scheduled_zone or None,
+        send_at_local=campaign.due_local or campaign.scheduled_local or None,
+        time_zone=campaign.due_zone or campaign.scheduled_zone or None,
         scheduled_at=campaign.scheduled_at,
         per_minute=campaign.per_minute,
         quiet_mode=campaign.quiet_mode,
@@ -88,13 +92,11 @@ def schedule_of(campaign: Campaign) -> Schedule:
 
 def progress_of(campaigns: list[Campaign]) -> dict[int, Progress]:
     """Progress of each campaign's main send, in two queries."""
-    batches = {
-        campaign_id: batch_id
-        for campaign in campaigns
-        for campaign_id, batch_id in campaign.sends.filter(kind="main").values_list(
+    batches = dict(
+        CampaignSend.objects.filter(kind="main", campaign__in=campaigns).values_list(
             "campaign_id", "batch_id"
         )
-    }
+    )
     counts = batch_counts(list(batches.values()))
     none = Progress(planned=0, by_state={})
     out: dict[int, Progress] = {}
@@ -131,7 +133,7 @@ def review_of(campaign: Campaign) -> Review:
 def report_state(campaign: Campaign) -> str:
     if campaign.started_at is None:
         return "none"
-    return "final" if campaign.state in {"sent", "stopped", "failed"} else "running"
+    return "running" if campaign.finished_at is None else "final"
 
 
 def campaign_rows(campaigns: list[Campaign], actor: Actor) -> list[CampaignRow]:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from smsmarketing.accounts.models import Brand
 from smsmarketing.campaigns.models import Template, TemplateVersion
 from smsmarketing.campaigns.selectors import (
     brands_usable,
@@ -15,8 +16,14 @@ from smsmarketing.campaigns.selectors import (
     versions_visible,
 )
 from smsmarketing.campaigns.services.copy import copy_fit
-from smsmarketing.campaigns.services.templates import template_save
+from smsmarketing.campaigns.services.templates import (
+    opt_out_changes,
+    purpose_of,
+    template_check,
+    template_save,
+)
 from smsmarketing.operations import registry
+from smsmarketing.operations.errors import InvalidInput
 from smsmarketing.operations.pages import Page, PageInput, page_cut
 from smsmarketing.operations.types import (
     Approval,
@@ -92,8 +99,9 @@ def _row(version: TemplateVersion, languages: list[str], context: Context) -> Te
         body=version.body,
         fields=version.fields,
         brand=template.brand,
-        purpose=_purpose(template.use_case),
+        purpose=purpose_of(template.use_case),
         split_mode="codepoint",
+        opt_out_line=version.opt_out_line,
     )
     return TemplateRow(
         template_id=template.pk,
@@ -114,10 +122,6 @@ def _row(version: TemplateVersion, languages: list[str], context: Context) -> Te
         updated_at=version.created_at,
         base_version_token=version_token(template, context.actor),
     )
-
-
-def _purpose(use_case: str) -> str:
-    return "marketing" if use_case == "promotion" else "transactional"
 
 
 def _list(context: Context, data: TemplateListIn) -> TemplatePage:
@@ -166,7 +170,9 @@ class TemplateSaveIn(Input):
         default_factory=list, max_length=20, description="Every field of the text."
     )
     opt_out_line: str = Field(
-        default="", max_length=80, description="Opt-out line; default: the brand's."
+        default="",
+        max_length=80,
+        description="Opt-out line of promotions; default: the brand's. Another wording than before waits for approval.",
     )
     official: bool = Field(
         default=False,
@@ -175,13 +181,21 @@ class TemplateSaveIn(Input):
     change_note: str = Field(default="", max_length=200, description="What changed and why.")
 
 
+def _brand(context: Context, data: TemplateSaveIn, template: Template | None) -> Brand:
+    if template is not None:
+        return template.brand
+    if data.brand_id is None:
+        raise InvalidInput(
+            "A new template needs a brand.",
+            field_errors={"brand_id": "Required for a new template."},
+        )
+    brand: Brand = pick(brands_usable(context.actor), data.brand_id, field="brand_id", what="brand")
+    return brand
+
+
 def _save(context: Context, data: TemplateSaveIn) -> TemplateRow:
     template = _target(context, data)
-    brand = (
-        template.brand
-        if template
-        else pick(brands_usable(context.actor), data.brand_id, field="brand_id", what="brand")
-    )
+    brand = _brand(context, data, template)
     version = template_save(
         template,
         brand=brand,
@@ -206,18 +220,29 @@ def _target(context: Context, data: TemplateSaveIn) -> Template | None:
         return None
     rows = templates_visible(context.actor).select_for_update(of=("self",)).select_related("brand")
     template: Template = pick(rows, data.template_id, field="template_id", what="template")
-    version_check(template, context.actor, data.base_version_token)
+    version_check(template, context.actor, data.base_version_token, tool="templates.list")
     return template
 
 
 def _facts(context: Context, data: TemplateSaveIn) -> dict[str, Any]:
+    """Refuses what could not be saved before people are asked about it."""
     template = _target(context, data)
-    use_case = template.use_case if template else data.use_case
+    brand = _brand(context, data, template)
+    use_case = template_check(
+        template,
+        brand=brand,
+        name=data.name,
+        use_case=data.use_case,
+        body=data.body,
+        fields=[field.model_dump() for field in data.fields],
+        opt_out_line=data.opt_out_line,
+    )
     return {
-        "official": data.official,
+        "official": data.official
+        or opt_out_changes(template, brand=brand, opt_out_line=data.opt_out_line),
         "use_case": use_case,
         "new_template": template is None,
-        "team_id": template.team_id if template else None,
+        "team_id": brand.team_id,
     }
 
 

@@ -30,7 +30,7 @@ class PlanRequest:
     gateway: Gateway
     sender: SenderId | None
     now: datetime
-    quiet_mode: str = "strict"
+    quiet_mode: Mode = "default"
     conditions: tuple[tuple[str, str], ...] = ()
 
 
@@ -51,9 +51,12 @@ class AudiencePlan:
     held_without_zone: int = 0
 
 
+_MODES: dict[str, Mode] = {"default": "default", "normal": "normal"}
+
+
 def quiet_mode_of(word: str) -> Mode:
-    """The quiet-hours mode a campaign stores as a word; anything else is the strict one."""
-    return "normal" if word == "normal" else "strict"
+    """The quiet-hours mode a campaign stores as a word [R-3.7]; anything else is the strict one."""
+    return _MODES.get(word, "strict")
 
 
 def statement_for(
@@ -89,11 +92,9 @@ def audience_plan(request: PlanRequest, *, with_hours: bool = False) -> Audience
     excluded: Counter[str] = Counter()
     sendable: Counter[str] = Counter()
     excluded_by_country: dict[str, dict[str, int]] = {}
+    sql, params = statement.counts()
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT country, decision, count(*) FROM ({statement.sql}) d GROUP BY country, decision",
-            statement.params,
-        )
+        cursor.execute(sql, params)
         for country, decision, count in cursor.fetchall():
             if decision == SENDABLE:
                 sendable[country] += count
@@ -127,6 +128,13 @@ def _overlap(audience_ids: tuple[int, ...]) -> int:
         return int(cursor.fetchone()[0])
 
 
+_CLOCK_COLUMNS = (
+    "c.phone",
+    "c.region",
+    "CASE WHEN c.time_zone_source <> 'number' THEN c.time_zone ELSE '' END AS zone",
+)
+
+
 def _held(request: PlanRequest, statement: DecisionStatement) -> dict[str, Any]:
     """Who could not be texted at this moment, by the time their window opens.
 
@@ -134,17 +142,17 @@ def _held(request: PlanRequest, statement: DecisionStatement) -> dict[str, Any]:
     """
     if request.purpose != "marketing":
         return {"held_now": 0}
+    rows, params = statement.rows(_CLOCK_COLUMNS)
     sql = f"""
-        SELECT min(c.phone), c.country, c.region,
-               CASE WHEN c.time_zone_source <> 'number' THEN c.time_zone ELSE '' END AS zone, count(*)
-        FROM ({statement.sql}) d JOIN contacts_contact c ON c.id = d.contact_id
-        WHERE d.decision = '{SENDABLE}'
-        GROUP BY c.country, c.region, 4, CASE WHEN c.phone LIKE '+1%%' THEN left(c.phone, 5) ELSE left(c.phone, 4) END
+        SELECT min(d.phone), d.country, d.region, d.zone, count(*)
+        FROM ({rows}) d WHERE d.decision = '{SENDABLE}'
+        GROUP BY d.country, d.region, d.zone,
+                 left(d.phone, CASE WHEN d.phone LIKE '+1%%' THEN 5 ELSE 4 END)
     """
     waiting: Counter[datetime] = Counter()
     without_zone = 0
     with connection.cursor() as cursor:
-        cursor.execute(sql, statement.params)
+        cursor.execute(sql, params)
         groups = cursor.fetchall()
     for phone, country, region, zone, count in groups:
         answer = window_check(
@@ -153,7 +161,7 @@ def _held(request: PlanRequest, statement: DecisionStatement) -> dict[str, Any]:
             country=country,
             subdivision=region,
             explicit_zone=zone,
-            mode=quiet_mode_of(request.quiet_mode),
+            mode=request.quiet_mode,
         )
         if isinstance(answer, Held):
             if answer.until is None:

@@ -12,7 +12,12 @@ from django.db import connection
 from smsmarketing.campaigns.plan.audience import AudiencePlan
 from smsmarketing.campaigns.plan.statement import SENDABLE
 from smsmarketing.campaigns.rules.template import FieldSpec, Template, template_compile
-from smsmarketing.gateways.rules.encoding import SplitMode, text_count
+from smsmarketing.gateways.rules.encoding import (
+    GSM_BASIC,
+    GSM_EXTENSION,
+    SplitMode,
+    text_count,
+)
 
 if TYPE_CHECKING:
     from smsmarketing.campaigns.services.copy import CopyFit
@@ -25,8 +30,32 @@ _CONTACT_COLUMNS = frozenset({"first_name", "last_name", "customer_key", "langua
 def value_sql(name: str) -> str:
     """SQL of a field's value on the contact row `c`. `name` was checked against the field name pattern."""
     if name in _CONTACT_COLUMNS:
-        return f"btrim(c.{name})"
-    return f"btrim(coalesce(c.custom->>'{name}', ''))"
+        return f"c.{name}"
+    return f"coalesce(c.custom->>'{name}', '')"
+
+
+def _literal(characters: str) -> str:
+    """A text literal of SQL in plain ASCII."""
+    return "E'" + "".join(f"\\u{ord(character):04x}" for character in characters) + "'"
+
+
+_SPACES = "\r\n\t"
+_DROPPED = "".join(
+    chr(code)
+    for code in range(1, 0xA0)
+    if (code < 0x20 or code >= 0x7F) and chr(code) not in _SPACES
+)
+_BLANK = " \xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
+_GSM = _literal(GSM_BASIC + GSM_EXTENSION)
+
+
+def _cleaned(value: str) -> str:
+    """SQL of what `value_prepare` makes of a value: line ends and tabs to spaces, no control characters, trimmed.
+
+    translate() drops the characters that have no counterpart.
+    """
+    spaced = f"replace({value}, {_literal(_SPACES[:2])}, ' ')"
+    return f"btrim(translate({spaced}, {_literal(_SPACES + _DROPPED)}, '   '), {_literal(_BLANK)})"
 
 
 class RenderedText(NamedTuple):
@@ -121,36 +150,50 @@ def _rendered(
     renderer: RowRenderer, audience: AudiencePlan, *, every: int
 ) -> list[tuple[str, int]]:
     """(country, parts) of each sendable contact, or of each `every`-th by id."""
-    columns = ", ".join(renderer.columns)
-    sql = (
-        f"SELECT d.country, {columns} FROM ({audience.statement.sql}) d JOIN contacts_contact c ON c.id = d.contact_id "
-        f"WHERE d.decision = '{SENDABLE}' AND c.id %% %s = 0"
-    )
+    columns = [f"{column} AS v{number}" for number, column in enumerate(renderer.columns)]
+    sql, params = audience.statement.rows(columns)
+    names = ", ".join(f"d.v{number}" for number in range(len(columns)))
     with connection.cursor() as cursor:
-        cursor.execute(sql, [*audience.statement.params, every])
+        cursor.execute(
+            f"SELECT d.country, {names} FROM ({sql}) d "
+            f"WHERE d.decision = '{SENDABLE}' AND d.contact_id %% %s = 0",
+            [*params, every],
+        )
         return [(country, renderer.render(values).parts) for country, *values in cursor.fetchall()]
 
 
 def field_conditions(specs: Sequence[FieldSpec], places: Sequence[str]) -> list[tuple[str, str]]:
-    """(SQL condition on `c`, reason) for each way a recipient's value can forbid the text (compliance §1.6).
+    """(SQL condition on `c`, reason) for each way a recipient's values can forbid the text (compliance §1.6).
 
-    Part of the decision statement, so that the preview counts what the real send leaves out.
+    Part of the decision statement, so that the preview counts what the real send leaves out: exactly those whose
+    values `rules.template.value_prepare` refuses. The cheap test comes first; only a value that might fail is cleaned.
     """
-    used = [spec for spec in specs if spec.name in places]
-    out: list[tuple[str, str]] = []
-    for spec in used:
+    missing: list[str] = []
+    charset: list[str] = []
+    too_long: list[str] = []
+    for spec in specs:
+        if spec.name not in places:
+            continue
         value = value_sql(spec.name)
+        clean = _cleaned(value)
         if spec.required and not spec.fallback:
-            out.append((f"{value} = ''", "variable_missing"))
-        if not spec.truncate:
-            out.append((f"char_length({value}) > {spec.max_chars}", "variable_too_long"))
+            missing.append(
+                f"({value} = '' OR (ascii({value}) NOT BETWEEN 33 AND 126 AND {clean} = ''))"
+            )
         if spec.charset == "gsm":
-            out.append((f"{value} !~ '^[{_GSM_CLASS}]*$'", "variable_charset"))
-    return out
-
-
-_GSM_BASIC = (
-    "@£$¥èéùìòÇ\nØøÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
-    "abcdefghijklmnopqrstuvwxyzäöñüà^{}\\[~]|€"
-)
-_GSM_CLASS = "".join(f"\\u{ord(character):04x}" for character in _GSM_BASIC)
+            # Of ASCII only the grave accent is not GSM-7.
+            suspect = f"(octet_length({value}) > char_length({value}) OR strpos({value}, '`') > 0)"
+            charset.append(f"({suspect} AND translate({clean}, {_GSM}, '') <> '')")
+        if not spec.truncate:
+            too_long.append(
+                f"(char_length({value}) > {spec.max_chars} AND char_length({clean}) > {spec.max_chars})"
+            )
+    return [
+        (" OR ".join(tests), reason)
+        for tests, reason in (
+            (missing, "variable_missing"),
+            (charset, "variable_charset"),
+            (too_long, "variable_too_long"),
+        )
+        if tests
+    ]

@@ -18,9 +18,15 @@ from smsmarketing.campaigns.plan import (
     audience_plan,
     cost_plan,
 )
+from smsmarketing.campaigns.plan.audience import quiet_mode_of
 from smsmarketing.campaigns.plan.text import field_conditions, text_plan
-from smsmarketing.campaigns.services.copy import CopyFit, copy_fit, split_mode_of
-from smsmarketing.campaigns.services.schedule import schedule_resolve
+from smsmarketing.campaigns.services.copy import (
+    CopyFit,
+    copy_fit,
+    copy_warnings,
+    split_mode_of,
+)
+from smsmarketing.campaigns.services.wall_time import schedule_resolve
 from smsmarketing.contacts.criteria import criteria_parse, criteria_words
 from smsmarketing.gateways.selectors.limits import caps_for
 from smsmarketing.operations.canonical import sha256_hex
@@ -41,19 +47,26 @@ def plan_request(campaign: Campaign, fit: CopyFit, *, now: datetime) -> PlanRequ
         gateway=campaign.gateway,
         sender=campaign.sender,
         now=now,
-        quiet_mode=campaign.quiet_mode,
+        quiet_mode=quiet_mode_of(campaign.quiet_mode),
         conditions=tuple(field_conditions(list(fit.template.fields.values()), fit.template.places)),
     )
 
 
+def opt_out_line_of(campaign: Campaign) -> str:
+    """The opt-out line of the template version the text came from; empty for the brand's."""
+    version = campaign.template_version
+    return version.opt_out_line if version is not None else ""
+
+
 def campaign_fit(campaign: Campaign) -> CopyFit:
-    """How the campaign's text fits, with its brand's opt-out line composed in [R-1.10]."""
+    """How the campaign's text fits, with the opt-out line composed in [R-1.10]."""
     return copy_fit(
         body=campaign.body,
         fields=campaign.fields,
         brand=campaign.brand,
         purpose=campaign.purpose,
         split_mode=split_mode_of(campaign.gateway),
+        opt_out_line=opt_out_line_of(campaign),
     )
 
 
@@ -93,6 +106,7 @@ def signed_part(campaign: Campaign) -> dict[str, Any]:
         "sender": campaign.sender.value,
         "gateway": campaign.gateway.slug,
         "links": links_of(campaign),
+        "tracking": campaign.tracking,
         "window": {
             "local": campaign.scheduled_local or None,
             "zone": campaign.scheduled_zone or None,
@@ -134,6 +148,9 @@ def content_build(
             "parts": fit.parts_worst,
             "parts_best": fit.parts_best,
             "units": fit.units_worst,
+            "warnings": copy_warnings(
+                fit, brand=campaign.brand, purpose=campaign.purpose, sender=campaign.sender
+            ),
         },
         "audience": {
             "segment": campaign.segment.name,
@@ -144,8 +161,9 @@ def content_build(
                 REASONS.get(reason, reason): count for reason, count in audience.excluded.items()
             },
             "overlap_removed": audience.overlap_removed,
+            "countries": list(audience.sendable_by_country),
             "held_by_quiet_hours_now": audience.held_now or 0,
-            "tolerance": "5 % more recipients or a higher cost than the ceiling stops the send.",
+            "tolerance": "5 % more recipients, another country or a higher cost than the ceiling stops the send.",
         },
         "cost": {
             "currency": cost.currency,

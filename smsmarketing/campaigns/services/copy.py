@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from smsmarketing.accounts.models import Brand
-from smsmarketing.campaigns.rules.lints import body_compose, template_lint
+from smsmarketing.campaigns.rules.lints import (
+    OPT_OUT_FIELDS,
+    Finding,
+    body_compose,
+    template_lint,
+)
 from smsmarketing.campaigns.rules.template import (
     Template,
     TemplateInvalid,
@@ -34,6 +39,7 @@ class CopyFit:
     """A composed text and what it costs in its typical and its dearest case."""
 
     template: Template
+    opt_out_line: str
     final_body: str
     example: str
     worst_example: str
@@ -80,18 +86,22 @@ def copy_fit(
     brand: Brand,
     purpose: str,
     split_mode: SplitMode,
+    opt_out_line: str = "",
+    field: str = "message",
 ) -> CopyFit:
-    """Compose the brand's opt-out line into the text [R-1.10] and count its cases [R-1.8].
+    """Compose the opt-out line (a template's own, else the brand's) into the text [R-1.10] and
+    count its cases [R-1.8].
 
-    Raises InvalidInput with the position of the first fault when the text is not a valid template.
+    Raises InvalidInput with the position of the first fault when the text is not a valid template;
+    `field` is what the text is called in the caller's input.
     """
-    line = brand.opt_out_line if purpose == "marketing" else ""
+    line = (opt_out_line or brand.opt_out_line) if purpose == "marketing" else ""
     final_body = body_compose(body, line)
     try:
         template = template_parse(final_body, field_specs(fields))
     except TemplateInvalid as exc:
         fault = exc.faults[0]
-        name = "fields" if fault.position is None and fault.field else "message"
+        name = "fields" if fault.position is None and fault.field else field
         raise InvalidInput(
             "The text cannot be used. " + fault.message,
             field_errors={name: fault.message},
@@ -106,6 +116,7 @@ def copy_fit(
     worst = cases.worst
     return CopyFit(
         template=template,
+        opt_out_line=line,
         final_body=template.source,
         example=cases.typical.sample,
         worst_example=worst.sample,
@@ -120,19 +131,21 @@ def copy_problems(
     fit: CopyFit, *, brand: Brand, purpose: str, sender: SenderId | None
 ) -> list[CopyProblem]:
     """Everything that forbids the text: no brand, no opt-out path, too many parts."""
-    findings = template_lint(
-        fit.template,
-        brand=brand.name_in_texts,
-        purpose=purpose,
-        opt_out_line=brand.opt_out_line,
-        opt_out_keywords=_OPT_OUT_WORDS,
-        sender_receives=sender is None or sender.can_receive,
-    )
+    findings = _findings(fit, brand=brand, purpose=purpose, sender=sender)
     problems = [
         CopyProblem(code=finding.code, message=finding.message)
         for finding in findings
         if finding.severity == "error"
     ]
+    promised = sorted(OPT_OUT_FIELDS.intersection(fit.template.places))
+    if promised:
+        problems.append(
+            CopyProblem(
+                code="NO_OPT_OUT_PATH",
+                message=f"The field {{{promised[0]}}} is filled by nothing yet, so it is no way out. Put the opt-out "
+                "web address itself into the opt-out line, or offer a reply word.",
+            )
+        )
     if fit.parts_worst > MOST_PARTS:
         problems.append(
             CopyProblem(
@@ -144,6 +157,27 @@ def copy_problems(
     return problems
 
 
+def copy_warnings(
+    fit: CopyFit, *, brand: Brand, purpose: str, sender: SenderId | None
+) -> list[str]:
+    """What does not forbid the text but people should look at, e.g. an offer sent as transactional."""
+    findings = _findings(fit, brand=brand, purpose=purpose, sender=sender)
+    return [finding.message for finding in findings if finding.severity == "warning"]
+
+
+def _findings(
+    fit: CopyFit, *, brand: Brand, purpose: str, sender: SenderId | None
+) -> tuple[Finding, ...]:
+    return template_lint(
+        fit.template,
+        brand=brand.name_in_texts,
+        purpose=purpose,
+        opt_out_line=fit.opt_out_line or brand.opt_out_line,
+        opt_out_keywords=_OPT_OUT_WORDS,
+        sender_receives=sender is None or sender.can_receive,
+    )
+
+
 def copy_check(
     *,
     body: str,
@@ -152,9 +186,19 @@ def copy_check(
     purpose: str,
     sender: SenderId | None,
     split_mode: SplitMode,
+    opt_out_line: str = "",
+    field: str = "message",
 ) -> CopyFit:
     """`copy_fit`, refusing what may not be sent. Raises InvalidInput or NoOptOutPath [R-2.17], [R-2.18]."""
-    fit = copy_fit(body=body, fields=fields, brand=brand, purpose=purpose, split_mode=split_mode)
+    fit = copy_fit(
+        body=body,
+        fields=fields,
+        brand=brand,
+        purpose=purpose,
+        split_mode=split_mode,
+        opt_out_line=opt_out_line,
+        field=field,
+    )
     problems = copy_problems(fit, brand=brand, purpose=purpose, sender=sender)
     if not problems:
         return fit
@@ -162,6 +206,6 @@ def copy_check(
     refusal = NoOptOutPath if first.code == "NO_OPT_OUT_PATH" else InvalidInput
     raise refusal(
         first.message,
-        field_errors={"message": first.message},
+        field_errors={field: first.message},
         details={"problems": [problem.code for problem in problems]},
     )

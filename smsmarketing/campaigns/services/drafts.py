@@ -7,12 +7,19 @@ from datetime import datetime
 from typing import Any
 
 from smsmarketing.accounts.models import Brand
-from smsmarketing.approvals.services import request_supersede
 from smsmarketing.campaigns.models import Campaign, TemplateVersion
+from smsmarketing.campaigns.services.approval import approval_forget, request_end
+from smsmarketing.campaigns.services.content import opt_out_line_of
 from smsmarketing.campaigns.services.copy import copy_check, split_mode_of
 from smsmarketing.contacts.models import Segment
 from smsmarketing.gateways.models import Gateway, SenderId
-from smsmarketing.operations.errors import Conflict, InvalidInput, SenderNotEligible
+from smsmarketing.gateways.selectors.rates import rates_current
+from smsmarketing.operations.errors import (
+    Conflict,
+    InvalidInput,
+    RatesUnavailable,
+    SenderNotEligible,
+)
 from smsmarketing.operations.states import transition_apply
 
 EDITABLE = frozenset({"draft", "changes_requested", "in_review", "approved", "scheduled"})
@@ -27,7 +34,7 @@ SIGNED_FIELDS = frozenset(
 def campaign_create(*, created_by: Any, now: datetime, values: Mapping[str, Any]) -> Campaign:
     """Create a draft. `values` are model fields; raises the refusals of `campaign_check`."""
     campaign = Campaign(created_by=created_by, created_at=now, updated_at=now, **values)
-    campaign_check(campaign)
+    campaign_check(campaign, now=now)
     campaign.save()
     return campaign
 
@@ -39,17 +46,22 @@ def campaign_update(campaign: Campaign, *, changes: Mapping[str, Any], now: date
     Conflict when the campaign has started or ended, and the refusals of `campaign_check`.
     """
     if campaign.state not in EDITABLE:
+        stop = (
+            "Pause it or stop the remaining messages, then make"
+            if campaign.state in {"sending", "paused"}
+            else "Make"
+        )
         raise Conflict(
-            f"This campaign is {campaign.state}; it can no longer be changed. Pause it or stop the remaining messages, "
-            "then clone it into a new draft.",
-            details={"state": campaign.state},
+            f"This campaign is {campaign.state}; it can no longer be changed. {stop} a new draft with "
+            "campaigns.create_draft.",
+            details={"state": str(campaign.state)},
         )
     changed = [name for name, value in changes.items() if getattr(campaign, name) != value]
     if not changed:
         return []
     for name in changed:
         setattr(campaign, name, changes[name])
-    campaign_check(campaign)
+    campaign_check(campaign, now=now)
     signed = SIGNED_FIELDS.intersection(changed)
     saved = {*changed, "updated_at", "version"}
     campaign.updated_at = now
@@ -70,33 +82,16 @@ def campaign_update(campaign: Campaign, *, changes: Mapping[str, Any], now: date
 
 
 def campaign_reopen(campaign: Campaign, *, reason: str, save: set[str] | None = None) -> None:
-    """Take a locked campaign back to draft; its request, if any, is superseded."""
-    if campaign.action_request_id is not None:
-        request_supersede(campaign.action_request_id, reason=reason)
-    campaign.action_request_id = None
-    campaign.content_hash = ""
-    campaign.scheduled_at = None
-    campaign.approved_recipients = None
-    campaign.cost_ceiling = None
-    transition_apply(
-        campaign,
-        "reopen",
-        save={
-            *(save or set()),
-            "action_request_id",
-            "content_hash",
-            "scheduled_at",
-            "approved_recipients",
-            "cost_ceiling",
-        },
-    )
+    """Take a locked campaign back to draft; its open request, if any, is superseded."""
+    request_end(campaign, reason=reason)
+    transition_apply(campaign, "reopen", save={*(save or set()), *approval_forget(campaign)})
 
 
-def campaign_check(campaign: Campaign) -> None:
-    """Refuse a campaign that could never be sent lawfully.
+def campaign_check(campaign: Campaign, *, now: datetime) -> None:
+    """Refuse a campaign that could never be sent lawfully, or at a known price.
 
-    Raises InvalidInput (foreign parts, copy that does not fit), SenderNotEligible, NoOptOutPath. Who is left out of the
-    audience, and the cost, are the matter of the previews.
+    Raises InvalidInput (foreign parts, copy that does not fit), SenderNotEligible, NoOptOutPath, RatesUnavailable. Who
+    is left out of the audience, and the cost, are the matter of the previews.
     """
     brand, sender, segment, gateway = (
         campaign.brand,
@@ -118,7 +113,14 @@ def campaign_check(campaign: Campaign) -> None:
         purpose=campaign.purpose,
         sender=sender,
         split_mode=split_mode_of(gateway),
+        opt_out_line=opt_out_line_of(campaign),
     )
+    if not rates_current(gateway, None, now):
+        raise RatesUnavailable(
+            f"No price is known for {gateway.name}, so the cost would be unknown. Load its rates first, or choose "
+            "another gateway.",
+            field_errors={"gateway_id": "No rates."},
+        )
 
 
 def _check_parts(
@@ -140,10 +142,26 @@ def _check_parts(
         )
     if gateway.state == "disabled":
         wrong["gateway_id"] = "The gateway is disabled. Choose an active one from gateways.list."
-    if version is not None and version.template.brand_id != brand.pk:
-        wrong["template_version_id"] = f"The template belongs to another brand than {brand.name}."
+    if version is not None:
+        problem = _template_problem(campaign, brand, version)
+        if problem:
+            wrong["template_version_id"] = problem
     if wrong:
         raise InvalidInput(
             "Parts of the campaign do not belong together. Mend the named fields.",
             field_errors=wrong,
         )
+
+
+def _template_problem(campaign: Campaign, brand: Brand, version: TemplateVersion) -> str:
+    """Why the template cannot be used for this campaign; empty when it can."""
+    use_case = version.template.use_case
+    if version.template.brand_id != brand.pk:
+        return f"The template belongs to another brand than {brand.name}."
+    if version.state == "retired":
+        return "This version is retired. Choose the newest one from templates.list."
+    if use_case == "otp":
+        return "Templates for one-time codes are not sent as campaigns."
+    if use_case == "promotion" and campaign.purpose != "marketing":
+        return "A promotion needs consent to marketing: set the purpose to marketing."
+    return ""

@@ -69,10 +69,11 @@ def _decision_now(campaign: Campaign, contact: Contact, now: datetime) -> str:
     request = plan_request(campaign, campaign_fit(campaign), now=now)
     rates = rates_current(campaign.gateway, None, now)
     statement = statement_for(request, rates, criteria_compile(request.criteria, now=request.now))
+    sql, params = statement.rows()
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT decision FROM ({statement.sql}) d WHERE contact_id = %s",  # noqa: S608
-            [*statement.params, contact.pk],
+            f"SELECT decision FROM ({sql}) d WHERE contact_id = %s",  # noqa: S608 - fixed pieces
+            [*params, contact.pk],
         )
         row = cursor.fetchone()
     return str(row[0]) if row else "not_in_segment"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,9 +11,17 @@ from django.utils import timezone
 
 from smsmarketing.approvals.models import ActionRequest
 from smsmarketing.approvals.policies import policies_match
+from smsmarketing.approvals.rules.limits import APPROVED_FOR, PENDING_FOR
 from smsmarketing.approvals.services import request_create
 from smsmarketing.approvals.subjects import Subject, register
 from smsmarketing.campaigns.models import Campaign
+from smsmarketing.campaigns.plan import AudiencePlan
+from smsmarketing.campaigns.services.approval import (
+    CAMPAIGN_LABEL,
+    approval_forget,
+    request_of,
+    signed_changes,
+)
 from smsmarketing.campaigns.services.content import (
     campaign_plan,
     content_build,
@@ -20,8 +29,10 @@ from smsmarketing.campaigns.services.content import (
     signed_part,
     window_end,
 )
+from smsmarketing.campaigns.services.drafts import campaign_check, campaign_reopen
+from smsmarketing.campaigns.services.notes import campaign_notify
 from smsmarketing.operations.canonical import sha256_hex
-from smsmarketing.operations.errors import Conflict, RatesUnavailable
+from smsmarketing.operations.errors import Conflict, InvalidInput, RatesUnavailable
 from smsmarketing.operations.states import row_lock, transition_apply
 from smsmarketing.operations.types import Actor
 
@@ -31,81 +42,112 @@ REVIEW = "campaigns.submit_for_review"
 def campaign_submit(campaign: Campaign, *, actor: Actor, note: str, now: datetime) -> ActionRequest:
     """Freeze the locked campaign's content and ask for approval.
 
-    Raises Conflict when nobody can be sent to or the state forbids it, RatesUnavailable when no price is known.
+    A review of other content (the brand's opt-out line or a cap changed behind it) is replaced. Raises Conflict when
+    the state forbids it or nobody can be sent to, RatesUnavailable when no price is known, InvalidInput for a window
+    that no approval can cover, and the refusals of `campaign_check`.
     """
-    audience, cost, fit = campaign_plan(campaign, now=now)
-    if audience.sendable == 0:
-        if audience.excluded.get("no_rate"):
-            raise RatesUnavailable(
-                "No price is known for any country of this audience. Load rates for the gateway first."
-            )
-        raise Conflict(
-            "Nobody in this segment can be sent to; see the exclusion reasons in "
-            "segments.preview and change the segment.",
-            details={"matched": audience.matched, "excluded": audience.excluded},
+    _reviewable(campaign)
+    campaign_check(campaign, now=now)
+    ends = window_end(campaign, now=now)
+    if ends is not None and ends > now + PENDING_FOR + APPROVED_FOR:
+        raise InvalidInput(
+            f"An approval lasts {APPROVED_FOR.days} days, so nobody can approve this send time yet. "
+            "Submit the campaign closer to it.",
+            field_errors={
+                "campaign_id": f"Planned for {campaign.scheduled_local} {campaign.scheduled_zone}."
+            },
         )
-    content = content_build(
-        campaign, audience=audience, cost=cost, fit=fit, previous=_last_content(campaign)
-    )
+    audience, cost, fit = campaign_plan(campaign, now=now)
+    _sendable_check(audience)
     facts = review_facts(
         campaign,
+        actor=actor,
         recipients=audience.sendable,
         cost=cost_ceiling(cost),
         countries=list(audience.sendable_by_country),
     )
-    if note:
-        campaign.review_notes = note
-    transition_apply(campaign, "submit", save={"review_notes"})
-    campaign.version += 1
     request = request_create(
         operation=REVIEW,
         actor=actor,
         title=f"Campaign “{campaign.name}”",
         payload={"campaign_id": campaign.pk},
-        content=content,
+        content=content_build(
+            campaign, audience=audience, cost=cost, fit=fit, previous=_last_content(campaign)
+        ),
         facts=facts,
         policies=policies_match(REVIEW, facts),
         team_id=campaign.team_id,
-        object_type="campaigns.campaign",
+        object_type=CAMPAIGN_LABEL,
         object_id=str(campaign.pk),
-        object_version=campaign.version,
+        object_version=campaign.version + 1,
         cost_ceiling=cost_ceiling(cost),
         currency=cost.currency,
-        expires_at=window_end(campaign, now=now),
+        expires_at=ends,
+        now=now,
     )
+    if note:
+        campaign.review_notes = note
     campaign.action_request_id = request.pk
     campaign.content_hash = request.content_hash
     campaign.approved_recipients = audience.sendable
     campaign.cost_ceiling = cost_ceiling(cost)
-    campaign.updated_at = now
     campaign.hold_reason = ""
-    campaign.save(
-        update_fields=[
-            "version",
-            "action_request_id",
-            "content_hash",
-            "approved_recipients",
-            "cost_ceiling",
-            "updated_at",
-            "hold_reason",
-        ]
-    )
+    _bump(
+        campaign,
+        "submit",
+        save={
+            "review_notes", "action_request_id", "content_hash", "approved_recipients",
+            "cost_ceiling", "hold_reason",
+        },
+    )  # fmt: skip
     return request
 
 
+def _reviewable(campaign: Campaign) -> None:
+    """Raises Conflict unless the campaign may be put to review; one whose signed content changed goes back to draft."""
+    if campaign.state in {"draft", "changes_requested"}:
+        return
+    request = request_of(campaign)
+    if (
+        campaign.state in {"in_review", "approved", "scheduled"}
+        and request is not None
+        and signed_changes(campaign, request)
+    ):
+        campaign_reopen(campaign, reason="What would be sent changed since it was put to review.")
+        return
+    state = str(campaign.state)
+    advice = {
+        "in_review": "It waits for a decision: action_request.status.",
+        "approved": "Schedule or send it.",
+        "scheduled": "It will start by itself.",
+    }.get(state, "Make a new draft with campaigns.create_draft.")
+    raise Conflict(
+        f"This campaign is {state.replace('_', ' ')}. {advice}",
+        action_request_id=campaign.action_request_id,
+        details={"state": state},
+    )
+
+
+def _sendable_check(audience: AudiencePlan) -> None:
+    if audience.sendable:
+        return
+    if audience.excluded.get("no_rate"):
+        raise RatesUnavailable(
+            "No price is known for any country of this audience. Load rates for the gateway first."
+        )
+    raise Conflict(
+        "Nobody in this segment can be sent to; see the exclusion reasons in "
+        "cost_preview and change the segment.",
+        details={"matched": audience.matched, "excluded": audience.excluded},
+    )
+
+
 def review_facts(
-    campaign: Campaign, *, recipients: int, cost: Decimal, countries: list[str]
+    campaign: Campaign, *, actor: Actor, recipients: int, cost: Decimal, countries: list[str]
 ) -> dict[str, Any]:
     """What policies may look at."""
     version = campaign.template_version
-    earlier = Campaign.objects.filter(team_id=campaign.team_id, state="sent").exclude(
-        pk=campaign.pk
-    )
-    known = {
-        country
-        for row in earlier.order_by("-finished_at")[:50]
-        for country in (row.cost_preview or {}).get("countries", [])
-    }
+    known = _countries_sent(campaign)
     return {
         "recipients": recipients,
         "cost": str(cost),
@@ -119,14 +161,22 @@ def review_facts(
             for word in ("/pay", "checkout", "invoice")
         ),
         "has_link": bool(campaign.landing_url) or "http" in campaign.body,
-        "by_agent": campaign.created_by.is_agent,
+        "by_agent": actor.is_agent or campaign.created_by.is_agent,
     }
+
+
+def _countries_sent(campaign: Campaign) -> set[str]:
+    """Countries that the team's earlier campaigns were approved for and sent to."""
+    earlier = Campaign.objects.filter(team_id=campaign.team_id, state__in=["sent", "stopped"])
+    requests = earlier.order_by("-finished_at").values_list("action_request_id", flat=True)[:200]
+    facts = ActionRequest.objects.filter(pk__in=list(requests)).values_list("facts", flat=True)
+    return {country for found in facts for country in found.get("countries") or ()}
 
 
 def _last_content(campaign: Campaign) -> dict[str, Any] | None:
     last = (
         ActionRequest.objects.filter(
-            operation=REVIEW, object_type="campaigns.campaign", object_id=str(campaign.pk)
+            operation=REVIEW, object_type=CAMPAIGN_LABEL, object_id=str(campaign.pk)
         )
         .order_by("-created_at")
         .first()
@@ -135,13 +185,17 @@ def _last_content(campaign: Campaign) -> dict[str, Any] | None:
 
 
 def _campaign_of(request: ActionRequest) -> Campaign:
-    return row_lock(Campaign, int(request.object_id))
+    """The campaign under this review, locked. Raises Conflict when it is under another one."""
+    campaign = row_lock(Campaign, int(request.object_id))
+    if campaign.action_request_id != request.pk:
+        raise Conflict("The campaign is not under this review any more. Open the campaign again.")
+    return campaign
 
 
-def _bump(campaign: Campaign, transition: str, *, save: set[str] | None = None) -> None:
+def _bump(campaign: Campaign, transition: str, *, save: Collection[str] = ()) -> None:
     campaign.version += 1
     campaign.updated_at = timezone.now()
-    transition_apply(campaign, transition, save={"version", "updated_at", *(save or set())})
+    transition_apply(campaign, transition, save={"version", "updated_at", *save})
 
 
 def _approved(request: ActionRequest, actor: Actor | None) -> None:
@@ -149,32 +203,37 @@ def _approved(request: ActionRequest, actor: Actor | None) -> None:
 
 
 def _rejected(request: ActionRequest, actor: Actor | None) -> None:
-    _bump(_campaign_of(request), "reject")
+    _decided(request, "reject")
 
 
 def _changes_requested(request: ActionRequest, actor: Actor | None) -> None:
-    _bump(_campaign_of(request), "request_changes")
+    _decided(request, "request_changes")
+
+
+def _decided(request: ActionRequest, transition: str) -> None:
+    campaign = _campaign_of(request)
+    campaign.hold_reason = request.reason
+    _bump(campaign, transition, save={"hold_reason"})
 
 
 def _lapsed(request: ActionRequest, actor: Actor | None) -> None:
     """The request expired or was cancelled: the campaign goes back to draft unless it moved on."""
-    campaign = _campaign_of(request)
-    if campaign.action_request_id == request.pk and campaign.state in {
-        "in_review",
-        "approved",
-        "scheduled",
-    }:
-        campaign.action_request_id = None
-        campaign.content_hash = ""
-        campaign.scheduled_at = None
+    campaign = row_lock(Campaign, int(request.object_id))
+    if campaign.action_request_id != request.pk:
+        return
+    if campaign.state in {"in_review", "approved", "scheduled"}:
+        was = str(campaign.state)
         campaign.hold_reason = (
             f"The approval request was {request.state}. Submit it for review again."
         )
-        _bump(
-            campaign,
-            "reopen",
-            save={"action_request_id", "content_hash", "scheduled_at", "hold_reason"},
-        )
+        _bump(campaign, "reopen", save={"hold_reason", *approval_forget(campaign)})
+        if was == "scheduled":
+            campaign_notify(
+                campaign,
+                kind="campaign_not_started",
+                text=f"it will not start. {campaign.hold_reason}",
+                now=timezone.now(),
+            )
 
 
 def _authors(request: ActionRequest) -> set[int]:

@@ -1,73 +1,54 @@
-"""When a campaign starts."""
+"""Planning the start of an approved campaign, and calling it off."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from smsmarketing.approvals.models import ActionRequest
 from smsmarketing.campaigns.models import Campaign
-from smsmarketing.gateways.rules.quiet_hours import LocalTimeInvalid, local_time_resolve
-from smsmarketing.operations.errors import ApprovalRequired, InvalidInput
+from smsmarketing.campaigns.services.approval import approval_check, budget_check, request_end
+from smsmarketing.campaigns.services.notes import people_check
+from smsmarketing.campaigns.services.wall_time import schedule_resolve
+from smsmarketing.operations.errors import ApprovalRequired, Conflict
 from smsmarketing.operations.states import transition_apply
 
-LEAST_NOTICE = timedelta(minutes=1)
 
+def schedule_check(
+    campaign: Campaign, *, local: str, zone: str, per_minute: int | None, now: datetime
+) -> datetime:
+    """The instant at which a locked campaign may be scheduled like this.
 
-def schedule_resolve(local: str, zone: str, *, now: datetime) -> datetime:
-    """The UTC instant of a wall time in a zone. Raises InvalidInput for a past time, a DST gap or
-    an unknown zone [R-3.11].
+    The approval signed the window: when it named a time or a pace, another one needs a new review. Raises InvalidInput
+    for a bad time and the refusals of `approval_check`.
     """
-    try:
-        naive = datetime.strptime(local, "%Y-%m-%dT%H:%M")  # noqa: DTZ007 - a wall time; the zone is applied next
-    except ValueError:
-        raise InvalidInput(
-            "The send time is not a date and time.",
-            field_errors={"send_at_local": "Write it as YYYY-MM-DDTHH:MM, e.g. 2026-12-01T10:00."},
-        ) from None
-    try:
-        moment = local_time_resolve(naive, zone)
-    except LocalTimeInvalid as exc:
-        field = "time_zone" if exc.code == "UNKNOWN_ZONE" else "send_at_local"
-        raise InvalidInput(
-            str(exc), field_errors={field: str(exc)}, details={"reason": exc.code}
-        ) from None
-    if moment < now + LEAST_NOTICE:
-        raise InvalidInput(
-            "The send time is in the past. Choose a later one, or send now with campaigns.send_approved.",
-            field_errors={"send_at_local": "Must be at least one minute from now."},
+    if campaign.state == "scheduled":
+        raise Conflict(
+            "This campaign is scheduled already. Cancel that with campaigns.cancel_schedule first; its approval stays.",
+            details={"state": "scheduled"},
         )
+    approval = approval_check(campaign, now=now)
+    moment = schedule_resolve(local, zone, now=now)
+    wrong = _not_covered(campaign, approval, local, zone, per_minute, moment)
+    if wrong:
+        raise ApprovalRequired(
+            "The approval does not cover this window.",
+            field_errors=wrong,
+            action_request_id=approval.pk,
+        )
+    budget_check(campaign, approval, now=moment)
     return moment
 
 
-def campaign_schedule(
+def _not_covered(
     campaign: Campaign,
-    *,
+    approval: ActionRequest,
     local: str,
     zone: str,
     per_minute: int | None,
-    notify: list[str],
-    now: datetime,
-) -> Campaign:
-    """Schedule a locked, approved campaign.
-
-    The approval signed the window: when it named a time or a pace, another one needs a new review. Raises
-    ApprovalRequired for an unapproved campaign, InvalidInput for a bad time.
-    """
-    if campaign.state != "approved":
-        raise ApprovalRequired(
-            f"This campaign is {campaign.state.replace('_', ' ')}. Submit it with "
-            f"campaigns.submit_for_review and wait for the approval.",
-            action_request_id=campaign.action_request_id,
-            details={"state": campaign.state},
-        )
-    moment = schedule_resolve(local, zone, now=now)
-    approval = (
-        ActionRequest.objects.filter(pk=campaign.action_request_id).first()
-        if campaign.action_request_id
-        else None
-    )
+    moment: datetime,
+) -> dict[str, str]:
     wrong: dict[str, str] = {}
-    if approval is not None and approval.expires_at < moment:
+    if approval.expires_at <= moment:
         until = approval.expires_at.isoformat(timespec="minutes")
         wrong["send_at_local"] = (
             f"The approval ends at {until}. Choose an earlier time, or have it reviewed closer to the send."
@@ -84,29 +65,66 @@ def campaign_schedule(
         wrong["per_minute"] = (
             "The approval covers another pace. Leave it out, or change the draft and have it reviewed again."
         )
-    if wrong:
-        raise ApprovalRequired(
-            "The approval does not cover this window.",
-            field_errors=wrong,
-            action_request_id=campaign.action_request_id,
-        )
-    campaign.scheduled_at = moment
-    campaign.notify = notify
-    campaign.updated_at = now
-    campaign.version += 1
-    transition_apply(campaign, "schedule", save={"scheduled_at", "notify", "updated_at", "version"})
-    return campaign
+    return wrong
 
 
-def campaign_unschedule(campaign: Campaign, *, reason: str, now: datetime) -> Campaign:
-    """Cancel an unsent schedule of a locked campaign; the approval stays. Raises Conflict when it
-    has started [R-8.6].
+def campaign_schedule(
+    campaign: Campaign,
+    *,
+    local: str,
+    zone: str,
+    per_minute: int | None,
+    notify: list[str],
+    now: datetime,
+) -> Campaign:
+    """Schedule a locked, approved campaign. Raises the refusals of `schedule_check`, and InvalidInput for people
+    outside of the team.
     """
-    campaign.scheduled_at = None
-    campaign.hold_reason = reason
+    campaign.scheduled_at = schedule_check(
+        campaign, local=local, zone=zone, per_minute=per_minute, now=now
+    )
+    campaign.notify = people_check(campaign, notify)
+    campaign.due_local, campaign.due_zone = local, zone
+    campaign.hold_reason = ""
     campaign.updated_at = now
     campaign.version += 1
     transition_apply(
-        campaign, "unschedule", save={"scheduled_at", "hold_reason", "updated_at", "version"}
+        campaign,
+        "schedule",
+        save={
+            "scheduled_at", "due_local", "due_zone", "notify", "hold_reason", "updated_at", "version",
+        },
+    )  # fmt: skip
+    return campaign
+
+
+def campaign_unschedule(
+    campaign: Campaign, *, reason: str, for_good: bool, now: datetime
+) -> Campaign:
+    """Cancel an unsent schedule of a locked campaign. The approval stays, unless it is cancelled `for_good`.
+
+    Raises Conflict when it has started [R-8.6] or is not scheduled.
+    """
+    if campaign.state != "scheduled":
+        state = str(campaign.state).replace("_", " ")
+        advice = (
+            "Use campaigns.pause or campaigns.stop_remaining."
+            if campaign.started_at is not None
+            else "There is no schedule to cancel."
+        )
+        raise Conflict(
+            f"This campaign is {state}. {advice}", details={"state": str(campaign.state)}
+        )
+    campaign.scheduled_at = None
+    campaign.due_local = campaign.due_zone = ""
+    campaign.hold_reason = reason
+    campaign.updated_at = now
+    campaign.version += 1
+    if for_good:
+        request_end(campaign, reason=f"The campaign was cancelled: {reason}")
+    transition_apply(
+        campaign,
+        "cancel" if for_good else "unschedule",
+        save={"scheduled_at", "due_local", "due_zone", "hold_reason", "updated_at", "version"},
     )
     return campaign

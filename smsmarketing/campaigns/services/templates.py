@@ -6,10 +6,75 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from django.db import IntegrityError, transaction
+
 from smsmarketing.accounts.models import Brand
 from smsmarketing.campaigns.models import Template, TemplateVersion
 from smsmarketing.campaigns.services.copy import copy_check
 from smsmarketing.operations.errors import Conflict, InvalidInput
+from smsmarketing.operations.states import transition_apply
+
+
+def purpose_of(use_case: str) -> str:
+    """A promotion is marketing; everything else serves what the person asked for."""
+    return "marketing" if use_case == "promotion" else "transactional"
+
+
+def template_check(
+    template: Template | None,
+    *,
+    brand: Brand,
+    name: str | None,
+    use_case: str | None,
+    body: str,
+    fields: Sequence[dict[str, Any]],
+    opt_out_line: str,
+) -> str:
+    """Refuse what could not be saved; returns the use case the template will have.
+
+    Raises InvalidInput (missing parts, copy that does not fit or lacks brand and opt-out), NoOptOutPath, Conflict
+    (name taken, use case of an approved template).
+    """
+    if template is None:
+        missing = {
+            field: "Required for a new template."
+            for field, value in (("name", name), ("use_case", use_case))
+            if not value
+        }
+        if missing:
+            raise InvalidInput("A new template needs a name and a use case.", field_errors=missing)
+    elif (
+        use_case not in (None, template.use_case)
+        and template.versions.filter(state__in=["approved", "retired"]).exists()
+    ):
+        raise Conflict(
+            "The use case of a template that was approved cannot change. Save it as a new template.",
+            field_errors={"use_case": f"It is {template.use_case}."},
+        )
+    same_name = Template.objects.filter(team_id=brand.team_id, name=name)
+    if template is not None:
+        same_name = same_name.exclude(pk=template.pk)
+    if same_name.exists():
+        raise _name_taken()
+    word = use_case or (template.use_case if template else "")
+    copy_check(
+        body=body,
+        fields=fields,
+        brand=brand,
+        purpose=purpose_of(word),
+        sender=None,
+        split_mode="codepoint",
+        opt_out_line=opt_out_line,
+        field="body",
+    )
+    return word
+
+
+def opt_out_changes(template: Template | None, *, brand: Brand, opt_out_line: str) -> bool:
+    """Whether the opt-out line would differ from the one in force: the newest version's, or the brand's own."""
+    newest = template.versions.order_by("-number").first() if template is not None else None
+    before = (newest.opt_out_line if newest is not None else "") or brand.opt_out_line
+    return (opt_out_line or brand.opt_out_line).strip() != before.strip()
 
 
 def template_save(
@@ -27,20 +92,31 @@ def template_save(
     created_by: Any,
     now: datetime,
 ) -> TemplateVersion:
-    """Create a template, or add a version to a locked one. `approved` marks wording that people approved.
+    """Create a template, or add a version to a locked one. `approved` marks wording that people approved; it retires
+    the approved version in the same language that it follows.
 
-    Raises InvalidInput (missing parts, copy that does not fit or lacks brand and opt-out), Conflict (name taken,
-    use case of an approved template).
+    Raises the refusals of `template_check`.
     """
-    if template is None:
-        template = _template_new(brand=brand, name=name, use_case=use_case, now=now)
-    else:
-        _template_change(template, name=name, use_case=use_case)
-    purpose = "marketing" if template.use_case == "promotion" else "transactional"
-    copy_check(
-        body=body, fields=fields, brand=brand, purpose=purpose, sender=None, split_mode="codepoint"
+    word = template_check(
+        template,
+        brand=brand,
+        name=name,
+        use_case=use_case,
+        body=body,
+        fields=fields,
+        opt_out_line=opt_out_line,
     )
+    try:
+        with transaction.atomic():
+            template = _row_save(template, brand=brand, name=name, use_case=word, now=now)
+    except IntegrityError:
+        raise _name_taken() from None
     newest = template.versions.order_by("-number").values_list("number", flat=True).first() or 0
+    if approved:
+        for old in template.versions.select_for_update().filter(
+            state="approved", language=language
+        ):
+            transition_apply(old, "retire")
     return TemplateVersion.objects.create(
         template=template,
         number=newest + 1,
@@ -55,35 +131,22 @@ def template_save(
     )
 
 
-def _template_new(
-    *, brand: Brand, name: str | None, use_case: str | None, now: datetime
+def _row_save(
+    template: Template | None, *, brand: Brand, name: str | None, use_case: str, now: datetime
 ) -> Template:
-    missing = {
-        field: "Required for a new template."
-        for field, value in (("name", name), ("use_case", use_case))
-        if not value
-    }
-    if name is None or use_case is None:
-        raise InvalidInput("A new template needs a name and a use case.", field_errors=missing)
-    if Template.objects.filter(team_id=brand.team_id, name=name).exists():
-        raise Conflict(
-            "A template with this name exists. Choose another name, or add a version to it by template_id.",
-            field_errors={"name": "Already used in this team."},
+    if template is None:
+        return Template.objects.create(
+            team_id=brand.team_id, brand=brand, name=name or "", use_case=use_case, created_at=now
         )
-    return Template.objects.create(
-        team_id=brand.team_id, brand=brand, name=name, use_case=use_case, created_at=now
-    )
-
-
-def _template_change(template: Template, *, name: str | None, use_case: str | None) -> None:
-    if use_case is not None and use_case != template.use_case:
-        if template.versions.filter(state__in=["approved", "retired"]).exists():
-            raise Conflict(
-                "The use case of a template that was approved cannot change. Save it as a new template.",
-                field_errors={"use_case": f"It is {template.use_case}."},
-            )
-        template.use_case = use_case
-    if name is not None:
-        template.name = name
+    template.use_case = use_case
+    template.name = name or template.name
     template.version += 1
     template.save(update_fields=["use_case", "name", "version"])
+    return template
+
+
+def _name_taken() -> Conflict:
+    return Conflict(
+        "A template with this name exists. Choose another name, or add a version to it by template_id.",
+        field_errors={"name": "Already used in this team."},
+    )

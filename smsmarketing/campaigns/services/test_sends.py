@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from smsmarketing.accounts.models import User
 from smsmarketing.campaigns.models import Campaign, CampaignSend
 from smsmarketing.campaigns.services.content import campaign_fit
 from smsmarketing.campaigns.services.copy import split_mode_of
-from smsmarketing.contacts.rules.phone import phone_parse
+from smsmarketing.contacts.rules.phone import Phone, PhoneError, phone_parse
 from smsmarketing.gateways.models import Batch
 from smsmarketing.gateways.rules.encoding import text_count
 from smsmarketing.gateways.selectors.rates import rates_current
@@ -28,21 +27,25 @@ def campaign_test_send(
     """Send the example text of a locked campaign to registered test phones of the team.
 
     Returns the batch, the people and the parts of one text. Raises InvalidInput (unknown person, no test phone),
-    RatesUnavailable, Conflict, QuotaExceeded.
+    RatesUnavailable, Conflict, SenderNotEligible, GatewayUnavailable, QuotaExceeded, BudgetExceeded.
     """
     if campaign.state in {"rejected", "cancelled"}:
-        raise Conflict(f"This campaign is {campaign.state}. Clone it into a new draft first.")
+        raise Conflict(
+            f"This campaign is {campaign.state}. Make a new draft with campaigns.create_draft first.",
+            details={"state": str(campaign.state)},
+        )
     people = _people(campaign, actor=actor, usernames=usernames)
     text = campaign_fit(campaign).example
     count = text_count(text, split_mode=split_mode_of(campaign.gateway))
     rates = rates_current(campaign.gateway, None, now)
     rows = []
     for person in people:
-        phone = phone_parse(person.test_phone)
+        phone = _test_phone(person)
         rate = rates.get(phone.country)
         if rate is None:
             raise RatesUnavailable(
-                f"No price is known for {phone.country} on {campaign.gateway.name}; load rates first."
+                f"No price is known for {phone.country} on {campaign.gateway.name}; load rates first.",
+                details={"country": phone.country},
             )
         rows.append(
             MessageRow(
@@ -66,7 +69,17 @@ def campaign_test_send(
     return batch, [person.get_username() for person in people], count.parts
 
 
-def _people(campaign: Campaign, *, actor: Actor, usernames: Sequence[str]) -> list[Any]:
+def _test_phone(person: User) -> Phone:
+    try:
+        return phone_parse(person.test_phone)
+    except PhoneError as exc:
+        raise InvalidInput(
+            "A registered test phone is not a mobile number. Ask an admin to mend it in the person's account.",
+            field_errors={"usernames": f"Test phone of {person.get_username()}: {exc}"},
+        ) from exc
+
+
+def _people(campaign: Campaign, *, actor: Actor, usernames: Sequence[str]) -> list[User]:
     names = list(dict.fromkeys(usernames)) or [actor.user.get_username()]
     team = User.objects.filter(teams=campaign.team_id, is_active=True, username__in=names)
     people = {person.get_username(): person for person in team}

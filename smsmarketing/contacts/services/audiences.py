@@ -10,7 +10,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from smsmarketing.accounts.models import Brand, User
-from smsmarketing.contacts.models import Audience, AudienceMember, Segment
+from smsmarketing.contacts.models import Audience, AudienceMember, Segment, SendState
+from smsmarketing.contacts.services.states import send_state_refresh
 from smsmarketing.operations.errors import Conflict
 
 
@@ -57,7 +58,10 @@ def audience_save(
 def audience_add(
     audience: Audience, contact_ids: Collection[int], *, now: datetime | None = None
 ) -> int:
-    """Put contacts on the list; returns how many were not on it yet."""
+    """Put contacts on the list; returns how many were not on it yet.
+
+    Each gets a send state for the list's brand, so that a plan counts those without consent too.
+    """
     before = AudienceMember.objects.filter(audience=audience, contact_id__in=contact_ids).count()
     AudienceMember.objects.bulk_create(
         [
@@ -66,6 +70,10 @@ def audience_add(
         ],
         ignore_conflicts=True,
     )
+    known = SendState.objects.filter(brand_id=audience.brand_id, contact_id__in=contact_ids)
+    stateless = set(contact_ids) - set(known.values_list("contact_id", flat=True))
+    with transaction.atomic():
+        send_state_refresh(stateless, [audience.brand_id], now=now)
     after = AudienceMember.objects.filter(audience=audience, contact_id__in=contact_ids).count()
     return after - before
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from smsmarketing.contacts.models import SendState
 from smsmarketing.contacts.services import suppression_add
 from smsmarketing.gateways import services
 from smsmarketing.gateways.dispatch import batch_run, sweep
+from smsmarketing.gateways.dispatch.session import array_of_bytes, array_of_texts
 from smsmarketing.gateways.models import Batch, Gateway, LedgerEntry, Message, Quota
 from smsmarketing.gateways.selectors import batch_counts
 from tests.gateways.world import World, world_make
@@ -236,3 +237,15 @@ def test_marketing_takes_a_slot_and_the_cap_holds(here: World, carrier: RunningS
     assert run(first) == {"accepted": 3}
     assert run(second) == {"skipped/capped": 3}
     assert {len(state.recent) for state in SendState.objects.filter(brand=here.brand)} == {1}
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["plain", "", 'a"b', "back\\slash", "com,ma", "{brace}", "NULL", " space ", "nü\n", None],
+)
+def test_array_literals_carry_any_text(db: None, value: str | None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT %s::text[]", [array_of_texts(["x", value])])
+        assert cursor.fetchone()[0] == ["x", value]
+        cursor.execute("SELECT %s::bytea[]", [array_of_bytes([b"\x00\xff"])])
+        assert bytes(cursor.fetchone()[0][0]) == b"\x00\xff"

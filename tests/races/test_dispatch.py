@@ -95,7 +95,10 @@ def mark(batch: Batch, lease: Lease) -> list[Marked] | Halt:
     batch = Batch.objects.select_related("gateway", "sender").get(pk=batch.pk)
     return wave_mark(
         road_of(batch).plan,
-        [Candidate(row.id, phone_hashes(row.phone), row.cost) for row in lease.rows],
+        [
+            Candidate(row.id, row.contact_id, phone_hashes(row.phone), row.cost)
+            for row in lease.rows
+        ],
         slice_ids=[lease.slice_id],
         owner="test:0:a",
         now=timezone.now(),

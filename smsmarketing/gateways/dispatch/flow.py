@@ -164,6 +164,7 @@ class Flow:
                 [
                     Candidate(
                         row.id,
+                        row.contact_id,
                         phone_hashes(row.phone),
                         row.cost,
                         windows[row.id].opens_at,
@@ -264,6 +265,7 @@ class Flow:
                 slice_ids=list(self._leases),
                 owner=self.owner,
                 now=timezone.now(),
+                crashed=any(lease.crashes for lease in self._leases.values()),
             )
         )
         self._answered = []

@@ -13,6 +13,7 @@ from smsmarketing.contacts.selectors.suppressions import (
     suppression_covers,
     suppression_word,
 )
+from smsmarketing.gateways.dispatch.session import BY_INDEX
 from smsmarketing.gateways.services.approval import BATCH_APPROVED_SQL
 
 _HARD = ", ".join(f"'{reason}'" for reason in HARD_REASONS)
@@ -22,35 +23,40 @@ SELECT b.state, {BATCH_APPROVED_SQL},
        CASE WHEN b.purpose = 'reply' THEN 'verified' ELSE s.state END,
        g.state,
        (SELECT count(*) FROM gateways_batchslice l
-        WHERE l.id = ANY(%(slices)s) AND l.state = 'leased' AND l.lease_owner = %(owner)s),
+        WHERE l.id = ANY(%(slices)s::bigint[]) AND l.state = 'leased' AND l.lease_owner = %(owner)s),
        b.not_after IS NULL OR b.not_after > %(now)s,
-       b.cost_ceiling - b.money_committed
+       b.cost_ceiling - b.money_committed,
+       {BY_INDEX}
 FROM gateways_batch b
 JOIN gateways_senderid s ON s.id = b.sender_id
 JOIN gateways_gateway g ON g.id = b.gateway_id
 WHERE b.id = %(batch)s
 FOR NO KEY UPDATE OF b
-"""  # noqa: S608 - a constant fragment
+"""  # noqa: S608 - constant fragments
+
+BATCH_STATE = f"""
+SELECT state, {BY_INDEX} FROM gateways_batch WHERE id = %(batch)s FOR NO KEY UPDATE
+"""  # noqa: S608 - constant fragments
+
+# Locked by id before they are read: caps are exact between workers [R-7.16], and an opt-out that is
+# just committing is waited for, so that the next statement sees it.
+SLOTS_LOCK = """
+SELECT 1 FROM contacts_sendstate
+WHERE brand_id = %(brand)s AND contact_id = ANY(%(contacts)s::bigint[])
+ORDER BY id
+FOR NO KEY UPDATE
+"""
 
 _MARK = """
 WITH wave AS MATERIALIZED (
-    SELECT m.id, m.contact_id, m.country, [hashes_of_wave], w.opens_at, w.shut
+    SELECT m.id, m.contact_id, m.country, [hashes_of_wave], w.opens_at, w.shut,
+           m.state = 'queued' AS waiting
     FROM unnest(%(ids)s::bigint[], %(opens)s::timestamptz[], %(shut)s::text[], [hash_parameters])
         AS w(id, opens_at, shut, [hash_columns])
     JOIN gateways_message m ON m.id = w.id
-    WHERE m.batch_id = %(batch)s AND m.state = 'queued'
-),
--- The lock makes caps exact between workers [R-7.16] and waits for an opt-out that is committing.
-slot AS MATERIALIZED (
-    SELECT s.id, s.contact_id, s.marketing_reason, s.transactional_reason, s.consent_expires_at,
-           s.recent
-    FROM contacts_sendstate s
-    WHERE s.brand_id = %(brand)s AND s.contact_id IN (SELECT contact_id FROM wave)
-    ORDER BY s.id
-    FOR NO KEY UPDATE
 ),
 checked AS MATERIALIZED (
-    SELECT w.id, w.opens_at, w.shut, s.id AS slot_id,
+    SELECT w.id, w.opens_at, w.shut, w.waiting, s.id AS slot_id,
         CASE
             WHEN no.rank IS NOT NULL THEN [suppression_word]
             WHEN %(kind)s IN ('test', 'reply') THEN NULL
@@ -87,7 +93,8 @@ checked AS MATERIALIZED (
             )
         END AS capped
     FROM wave w
-    LEFT JOIN slot s ON s.contact_id = w.contact_id
+    LEFT JOIN contacts_sendstate s
+        ON s.brand_id = %(brand)s AND s.contact_id = w.contact_id
     LEFT JOIN gateways_sendereligibility e ON e.sender_id = %(sender)s AND e.country = w.country
     LEFT JOIN LATERAL (
         SELECT min([suppression_rank]) AS rank
@@ -117,6 +124,7 @@ decided AS MATERIALIZED (
             ELSE ''
         END AS reason
     FROM checked
+    WHERE waiting
 ),
 taken AS (
     UPDATE contacts_sendstate s
@@ -162,7 +170,7 @@ def mark_statement(keys: int) -> str:
 
 
 COMMIT_MONEY = """
-UPDATE gateways_batch SET money_committed = money_committed + %s WHERE id = %s
+UPDATE gateways_batch SET money_committed = money_committed + %(change)s WHERE id = %(batch)s
 """
 
 # The guard is the transition table: handing_over → any of these, and unknown → what an answer
@@ -211,7 +219,7 @@ WITH slot AS (
     SELECT s.id, m.handed_at
     FROM gateways_message m
     JOIN contacts_sendstate s ON s.contact_id = m.contact_id AND s.brand_id = %(brand)s
-    WHERE m.id = ANY(%(ids)s)
+    WHERE m.id = ANY(%(ids)s::bigint[])
     ORDER BY s.id
     FOR NO KEY UPDATE OF s
 )
@@ -221,5 +229,5 @@ FROM slot WHERE s.id = slot.id
 
 PROGRESS = """
 UPDATE gateways_batchslice SET crashes = 0
-WHERE id = ANY(%s) AND lease_owner = %s AND crashes > 0
+WHERE id = ANY(%(slices)s::bigint[]) AND lease_owner = %(owner)s AND crashes > 0
 """

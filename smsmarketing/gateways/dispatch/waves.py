@@ -8,15 +8,23 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
+from smsmarketing.gateways.dispatch.session import (
+    array_of,
+    array_of_bytes,
+    array_of_texts,
+    wave_cursor,
+)
 from smsmarketing.gateways.dispatch.statements import (
     ATTEMPTS,
     BATCH_LOCK,
+    BATCH_STATE,
     COMMIT_MONEY,
     PROGRESS,
     RECORD,
     SLOTS_BACK,
+    SLOTS_LOCK,
     mark_statement,
 )
 from smsmarketing.gateways.rules.caps import COUNTED_PURPOSES
@@ -29,6 +37,7 @@ class Candidate:
     """
 
     id: int
+    contact_id: int | None
     hashes: list[bytes]
     cost: Decimal
     opens_at: datetime | None = None
@@ -103,28 +112,30 @@ def wave_mark(
     checks suppression, consent, country, sender eligibility, quiet hours and caps, takes the cap
     slots and marks. Returns Halt when the batch as a whole may not go on; nothing changed then.
     """
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(), wave_cursor() as cursor:
         cursor.execute(
             BATCH_LOCK,
-            {"batch": plan.batch_id, "slices": list(slice_ids), "owner": owner, "now": now},
+            {"batch": plan.batch_id, "slices": array_of(slice_ids), "owner": owner, "now": now},
         )
-        found = cursor.fetchone()
+        found = cursor.one()
         halt = _halt(found, len(slice_ids))
-        if halt is not None:
-            return halt
+        if found is None or halt is not None:
+            return halt or Halt("The batch is gone.", pause=False)
         affordable = _affordable(candidates, found[6])
         if not affordable:
             return Halt("The cost ceiling is reached.", pause=True)
+        contacts = array_of(each.contact_id for each in affordable)
+        cursor.execute(SLOTS_LOCK, {"brand": plan.brand_id, "contacts": contacts})
         cursor.execute(
             mark_statement(len(affordable[0].hashes)), _mark_parameters(plan, affordable, now)
         )
-        marked = [Marked(*row[:4]) for row in cursor.fetchall()]
+        marked = [Marked(*row) for row in cursor.all()]
         costs = {candidate.id: candidate.cost for candidate in affordable}
         committed = sum(
             (costs[row.id] for row in marked if row.state == "handing_over"), Decimal(0)
         )
         if committed:
-            cursor.execute(COMMIT_MONEY, [committed, plan.batch_id])
+            cursor.execute(COMMIT_MONEY, {"change": committed, "batch": plan.batch_id})
     return marked
 
 
@@ -135,29 +146,30 @@ def wave_record(
     slice_ids: Sequence[int],
     owner: str,
     now: datetime,
+    crashed: bool = True,
 ) -> None:
     """Write what the gateway answered: states, ids, billed parts, tries, slots and money; commits.
 
     A message that the sweep already declared `unknown` is still corrected: we hold the answer.
+    With `crashed` the crash counters of our slices are reset: they got somewhere.
     """
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT state FROM gateways_batch WHERE id = %s FOR NO KEY UPDATE", [plan.batch_id]
-        )
-        stopped = cursor.fetchone()[0] in {"stopped", "done"}
+    with transaction.atomic(), wave_cursor() as cursor:
+        cursor.execute(BATCH_STATE, {"batch": plan.batch_id})
+        found = cursor.one()
+        stopped = found is None or found[0] in {"stopped", "done"}
         cursor.execute(RECORD, _record_parameters(results, stopped=stopped, now=now))
-        recorded = cursor.fetchall()
-        change = sum((row[1] for row in recorded), Decimal(0))
+        change = sum((row[1] for row in cursor.all()), Decimal(0))
         if change:
-            cursor.execute(COMMIT_MONEY, [change, plan.batch_id])
+            cursor.execute(COMMIT_MONEY, {"change": change, "batch": plan.batch_id})
         again = [result for result in results if result.state == "queued"]
         if again:
             cursor.execute(ATTEMPTS, _attempt_parameters(plan, again, now))
         if plan.counted:
             back = [r.id for r in results if r.state in {"queued", "rejected", "failed"}]
             if back:
-                cursor.execute(SLOTS_BACK, {"ids": back, "brand": plan.brand_id})
-        cursor.execute(PROGRESS, [list(slice_ids), owner])
+                cursor.execute(SLOTS_BACK, {"ids": array_of(back), "brand": plan.brand_id})
+        if crashed:
+            cursor.execute(PROGRESS, {"slices": array_of(slice_ids), "owner": owner})
 
 
 def _halt(found: tuple[Any, ...] | None, leases: int) -> Halt | None:
@@ -194,25 +206,24 @@ def _mark_parameters(
     plan: WavePlan, candidates: Sequence[Candidate], now: datetime
 ) -> dict[str, Any]:
     return {
-        "ids": [candidate.id for candidate in candidates],
-        "opens": [candidate.opens_at for candidate in candidates],
-        "shut": [candidate.shut for candidate in candidates],
+        "ids": array_of(candidate.id for candidate in candidates),
+        "opens": array_of(candidate.opens_at for candidate in candidates),
+        "shut": array_of_texts(candidate.shut for candidate in candidates),
         **{
-            f"h{number}": [candidate.hashes[number] for candidate in candidates]
+            f"h{number}": array_of_bytes(candidate.hashes[number] for candidate in candidates)
             for number in range(len(candidates[0].hashes))
         },
-        "batch": plan.batch_id,
         "brand": plan.brand_id,
         "sender": plan.sender_id,
         "sender_value": plan.sender_value,
         "gateway": plan.gateway_id,
-        "countries": plan.countries,
+        "countries": array_of_texts(plan.countries),
         # A test is a marketing message in every respect but the approval.
         "purpose": "marketing" if plan.purpose == "test" else plan.purpose,
         "kind": plan.purpose,
         "counted": plan.counted,
-        "limits": [limit for limit, _ in plan.caps],
-        "windows": [window for _, window in plan.caps],
+        "limits": array_of(limit for limit, _ in plan.caps),
+        "windows": array_of(f"{int(span.total_seconds())}s" for _, span in plan.caps),
         "now": now,
     }
 
@@ -221,30 +232,32 @@ def _record_parameters(
     results: Sequence[Result], *, stopped: bool, now: datetime
 ) -> dict[str, Any]:
     return {
-        "ids": [r.id for r in results],
-        "attempts": [r.attempt for r in results],
-        "states": ["stopped" if stopped and r.state == "queued" else r.state for r in results],
-        "reasons": [r.reason for r in results],
-        "gateway_ids": [r.gateway_message_id for r in results],
-        "parts": [r.parts_billed for r in results],
-        "prices": [r.price_billed for r in results],
-        "codes": [r.error_code[:32] for r in results],
-        "classes": [r.error_class[:12] for r in results],
-        "held": [
+        "ids": array_of(r.id for r in results),
+        "attempts": array_of(r.attempt for r in results),
+        "states": array_of_texts(
+            "stopped" if stopped and r.state == "queued" else r.state for r in results
+        ),
+        "reasons": array_of_texts(r.reason for r in results),
+        "gateway_ids": array_of_texts(r.gateway_message_id for r in results),
+        "parts": array_of(r.parts_billed for r in results),
+        "prices": array_of(r.price_billed for r in results),
+        "codes": array_of_texts(r.error_code[:32] for r in results),
+        "classes": array_of_texts(r.error_class[:12] for r in results),
+        "held": array_of(
             now + timedelta(seconds=r.wait_s) if r.state == "queued" and not stopped else None
             for r in results
-        ],
+        ),
         "now": now,
     }
 
 
 def _attempt_parameters(plan: WavePlan, results: Sequence[Result], now: datetime) -> dict[str, Any]:
     return {
-        "ids": [r.id for r in results],
-        "numbers": [r.attempt for r in results],
-        "outcomes": [r.outcome[:16] for r in results],
-        "codes": [r.error_code[:32] for r in results],
-        "classes": [r.error_class[:12] for r in results],
+        "ids": array_of(r.id for r in results),
+        "numbers": array_of(r.attempt for r in results),
+        "outcomes": array_of_texts(r.outcome[:16] for r in results),
+        "codes": array_of_texts(r.error_code[:32] for r in results),
+        "classes": array_of_texts(r.error_class[:12] for r in results),
         "gateway": plan.gateway_id,
         "now": now,
     }

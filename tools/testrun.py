@@ -7,7 +7,7 @@ from tools.browser import ADVICE, CHOSEN, browser_ensure
 from tools.check import checks_run
 from tools.steps import Steps, python
 
-WORKERS = "2"
+WORKERS = str(max(2, min(8, os.cpu_count() or 2)))
 # What a caller's shell may have set for the product; a test session makes its own servers and settings.
 FOREIGN = ("DJANGO_SETTINGS_MODULE", "DJANGO_ENV", "DEBUG", "LOG_LEVEL", "LOG_FORMAT")
 

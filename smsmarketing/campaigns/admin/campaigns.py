@@ -16,6 +16,7 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
 from smsmarketing.accounts.selectors import person_name
@@ -138,7 +139,7 @@ class CampaignAdmin(OperationAdmin):
             )
         raise PermissionDenied
 
-    @never_cache
+    @method_decorator(never_cache)
     def progress(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The progress part of the page, for the script that refreshes it."""
         campaign = self.campaign_or_404(request, pk)

@@ -156,7 +156,7 @@ def _manage(arguments: list[str], *, environment: dict[str, str], signals: Signa
     done = subprocess.run(
         python("manage.py", *arguments),
         cwd=place.CHECKOUT,
-        env=environment,
+        env={**environment, "LOG_LEVEL": "WARNING"},
         stdout=subprocess.PIPE,
         text=True,
         check=False,

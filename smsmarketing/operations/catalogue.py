@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
 from smsmarketing.operations import registry
 from smsmarketing.operations.audit import audit_verify
@@ -17,6 +17,7 @@ from smsmarketing.operations.types import (
     Context,
     Input,
     Kind,
+    Moment,
     Operation,
     Output,
     RestRoute,
@@ -48,10 +49,10 @@ class AuditListInput(PageInput):
     request_id: str | None = Field(
         default=None, max_length=64, description="Id of one request, as errors quote it."
     )
-    since: AwareDatetime | None = Field(
+    since: Moment | None = Field(
         default=None, description="From this time on (ISO 8601 with offset)."
     )
-    until: AwareDatetime | None = Field(
+    until: Moment | None = Field(
         default=None, description="Before this time (ISO 8601 with offset)."
     )
 

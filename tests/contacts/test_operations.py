@@ -156,6 +156,19 @@ def test_a_number_that_cannot_be_used_is_refused(desk: Desk, crm: User, phone: s
     assert Contact.objects.count() == before
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("time_zone", "Nope/Zone"), ("language", "!!"), ("region", "Z Z"), ("country", "Germany")],
+)
+def test_a_field_that_means_nothing_is_refused_by_name(
+    desk: Desk, crm: User, field: str, value: str
+) -> None:
+    with pytest.raises(errors.InvalidInput) as refused:
+        upsert(desk, crm, phone="+37069900007", **{field: value})
+    assert field in refused.value.field_errors
+    assert not Contact.objects.filter(phone="+37069900007").exists()
+
+
 def test_an_opt_out_works_at_once_and_twice_is_once(desk: Desk, crm: User) -> None:
     """[R-8.5], [R-2.16] no approval, idempotent, evidence kept."""
     made = upsert(desk, crm, phone="+37069900006", consent=consent())

@@ -26,6 +26,7 @@ from smsmarketing.operations.types import (
     Context,
     Input,
     Kind,
+    Moment,
     Operation,
     Output,
     RestRoute,
@@ -56,7 +57,7 @@ class OptOutIn(Input):
     message: str = Field(
         default="", max_length=1600, description="What the person wrote or said; kept as evidence."
     )
-    said_at: datetime | None = Field(
+    said_at: Moment | None = Field(
         default=None, description="When the person said it; default: now."
     )
     language: str = Field(default="", max_length=12, description="Language of the message.")

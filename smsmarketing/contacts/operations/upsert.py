@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field
@@ -12,6 +11,7 @@ from smsmarketing.accounts.selectors import brands_visible
 from smsmarketing.contacts.models import Contact
 from smsmarketing.contacts.operations.contacts import ContactOut, contact_out
 from smsmarketing.contacts.rules.consent import ConsentEvidence
+from smsmarketing.contacts.rules.import_values import READERS, BadValue
 from smsmarketing.contacts.rules.phone import Phone, PhoneError, phone_parse
 from smsmarketing.contacts.selectors import contacts_visible
 from smsmarketing.contacts.services import consent_record, contact_upsert
@@ -22,6 +22,7 @@ from smsmarketing.operations.types import (
     Context,
     Input,
     Kind,
+    Moment,
     Operation,
     Output,
     RestRoute,
@@ -48,7 +49,7 @@ class ConsentIn(Input):
         description="web_form, paper, verbal, keyword_reply, qr, import, api or double_opt_in.",
     )
     disclosure_text: str = Field(max_length=4000, description="The exact text the person saw.")
-    captured_at: datetime = Field(description="When the person agreed; not now, not the future.")
+    captured_at: Moment = Field(description="When the person agreed; not now, not the future.")
     source_url: str = Field(default="", max_length=500, description="Where it was given.")
     form_version: str = Field(default="", max_length=80, description="Version of the form.")
     language: str = Field(default="", max_length=12, description="Language of the text.")
@@ -57,7 +58,7 @@ class ConsentIn(Input):
     )
     ip: str = Field(default="", max_length=45, description="Address the person came from.")
     user_agent: str = Field(default="", max_length=300, description="Browser the person used.")
-    expires_at: datetime | None = Field(default=None, description="When it lapses.")
+    expires_at: Moment | None = Field(default=None, description="When it lapses.")
 
 
 class UpsertIn(Input):
@@ -184,6 +185,17 @@ def _run(context: Context, data: UpsertIn) -> UpsertOut:
     )
 
 
+def _read(data: UpsertIn, field: str) -> Any:
+    """A field's value by the same rules as a cell of an import."""
+    value = getattr(data, field)
+    if field not in ("language", "region", "time_zone") or not value:
+        return value
+    try:
+        return READERS[field](value)
+    except BadValue as exc:
+        raise InvalidInput("The contact cannot be saved.", field_errors={field: str(exc)}) from exc
+
+
 def _changes(data: UpsertIn) -> dict[str, Any]:
     """Only the fields the caller named: the rest stays as it is."""
     named = data.model_fields_set
@@ -200,7 +212,7 @@ def _changes(data: UpsertIn) -> dict[str, Any]:
         "crm_keys",
     )
     return {
-        field: getattr(data, field)
+        field: _read(data, field)
         for field in fields
         if field in named and getattr(data, field) is not None
     }

@@ -29,6 +29,7 @@ from smsmarketing.operations.pages import Page, PageInput, page_cut
 from smsmarketing.operations.types import (
     Context,
     Kind,
+    Moment,
     Money,
     Operation,
     Output,
@@ -48,8 +49,8 @@ class BatchListIn(PageInput):
     purpose: (
         Literal["marketing", "notification", "transactional", "otp", "test", "reply"] | None
     ) = Field(default=None, description="Only batches of this purpose.")
-    since: datetime | None = Field(default=None, description="Only batches made since, UTC.")
-    until: datetime | None = Field(default=None, description="Only batches made before, UTC.")
+    since: Moment | None = Field(default=None, description="Only batches made since, UTC.")
+    until: Moment | None = Field(default=None, description="Only batches made before, UTC.")
 
 
 class ErrorLine(Output):

@@ -54,7 +54,8 @@ class Held:
 
 
 class LocalTimeInvalid(ValueError):
-    """A wall time that cannot be turned into an instant. ``code``: UNKNOWN_ZONE, DST_GAP, NOT_NAIVE."""
+    """A wall time that cannot be turned into an instant. ``code``: UNKNOWN_ZONE, DST_GAP,
+    NOT_NAIVE, OUT_OF_RANGE."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -161,7 +162,11 @@ def local_time_resolve(
     if zone not in _zone_names():
         message = "The time zone is not known. Give an IANA name such as Europe/London."
         raise LocalTimeInvalid("UNKNOWN_ZONE", message)
-    instant, exists = _instant(naive, ZoneInfo(zone))
+    try:
+        instant, exists = _instant(naive, ZoneInfo(zone))
+    except (OverflowError, ValueError) as exc:
+        message = "The calendar ends before this time. Choose an earlier one."
+        raise LocalTimeInvalid("OUT_OF_RANGE", message) from exc
     if not exists and on_gap == "refuse":
         raise LocalTimeInvalid(
             "DST_GAP",

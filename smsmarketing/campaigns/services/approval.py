@@ -118,13 +118,12 @@ def approval_check(campaign: Campaign, *, now: datetime) -> ActionRequest:
             action_request_id=request.pk,
             details={"changed": changed},
         )
-    _window_check(campaign, request, now=now)
     _road_check(campaign)
     budget_check(campaign, request, now=now)
     return request
 
 
-def _window_check(campaign: Campaign, request: ActionRequest, *, now: datetime) -> None:
+def window_check(campaign: Campaign, request: ActionRequest, *, now: datetime) -> None:
     """A window that was signed with a time does not open before it [R-8.2]."""
     planned = planned_at(campaign)
     if planned is None or now >= planned:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from smsmarketing.approvals.services import request_begin
 from smsmarketing.campaigns.models import Campaign
-from smsmarketing.campaigns.services.approval import approval_check, campaign_lock
+from smsmarketing.campaigns.services.approval import approval_check, campaign_lock, window_check
 from smsmarketing.campaigns.services.drafts import campaign_reopen
 from smsmarketing.campaigns.services.notes import campaign_notify
 from smsmarketing.operations import jobs
@@ -19,9 +19,10 @@ from smsmarketing.operations.states import transition_apply
 def campaign_start(campaign: Campaign, *, now: datetime) -> Campaign:
     """Start a locked, approved or scheduled campaign: spends the approval and hands the rest to a job.
 
-    Raises the refusals of `approval_check`.
+    Raises the refusals of `approval_check` and `window_check`.
     """
     request = approval_check(campaign, now=now)
+    window_check(campaign, request, now=now)
     request_begin(request.pk, content_hash=campaign.content_hash, now=now)
     campaign.started_at = now
     campaign.updated_at = now

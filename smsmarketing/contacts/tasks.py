@@ -4,9 +4,13 @@ from celery import shared_task
 from django.db import transaction
 
 from smsmarketing.contacts.services import send_states_expire
-from smsmarketing.contacts.services.imports import import_work, imports_stalled
+from smsmarketing.contacts.services.imports import import_work, imports_expire, imports_stalled
 
-BEAT = {"contacts.imports_sweep": 30.0, "contacts.send_states_sweep": 300.0}
+BEAT = {
+    "contacts.imports_sweep": 30.0,
+    "contacts.imports_expire": 3600.0,
+    "contacts.send_states_sweep": 300.0,
+}
 
 
 @shared_task(name="contacts.import_work")
@@ -27,3 +31,9 @@ def send_states_sweep_task() -> None:
     """Refresh the states of consents and suppressions that ran out."""
     with transaction.atomic():
         send_states_expire()
+
+
+@shared_task(name="contacts.imports_expire", queue="periodic", expires=3600)
+def imports_expire_task() -> None:
+    """Delete uploaded files and dry runs that are too old."""
+    imports_expire()

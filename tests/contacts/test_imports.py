@@ -32,6 +32,7 @@ from smsmarketing.contacts.services.imports import (
     import_create,
     import_start,
     import_work,
+    imports_expire,
     upload_store,
 )
 from smsmarketing.operations.errors import ConsentIncomplete, InvalidInput
@@ -531,3 +532,21 @@ def test_any_rows_are_merged_or_rejected_and_the_counts_add_up(
         assert Contact.objects.count() == c["create"]
         assert Contact.objects.get(phone=A).first_name == "Last"
         transaction.set_rollback(True)
+
+
+def test_old_files_and_dry_runs_are_cleared_away(
+    bring: Callable[..., ImportJob], private_folder: Path
+) -> None:
+    """An uploaded list is personal data [R-4.14]."""
+    waiting = bring(f"phone\n{A}\n", dry=True)
+    done = bring(f"phone\n{B}\n")
+    assert imports_expire(now=timezone.now() + timedelta(days=6)) == 0
+    assert imports_expire(now=timezone.now() + timedelta(days=8)) == 0
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.error_code) == ("failed", "EXPIRED")
+    assert len(list(private_folder.iterdir())) == 2
+    (private_folder / "loose.csv").write_text("rolled back")
+    assert imports_expire(now=timezone.now() + timedelta(days=31)) == 3
+    assert list(private_folder.iterdir()) == []
+    done.refresh_from_db()
+    assert done.state == "done"

@@ -26,7 +26,7 @@ from smsmarketing.contacts.admin.import_calls import page_call, started_tell
 from smsmarketing.contacts.admin.import_form import MappingForm
 from smsmarketing.contacts.admin.import_rejects import rejects_response
 from smsmarketing.contacts.models import ImportFile, ImportJob
-from smsmarketing.contacts.operations.imports import import_out
+from smsmarketing.contacts.operations.import_shapes import import_out
 from smsmarketing.contacts.rules.import_files import SIZE_MAX
 from smsmarketing.contacts.selectors import imports_visible
 from smsmarketing.contacts.services.imports import upload_record, upload_size_check

@@ -1,5 +1,6 @@
 """CSV imports of contacts and opt-outs."""
 
+from smsmarketing.contacts.services.imports.expiry import imports_expire
 from smsmarketing.contacts.services.imports.files import (
     FileLook,
     file_lines,
@@ -37,6 +38,7 @@ __all__ = [
     "import_look",
     "import_start",
     "import_work",
+    "imports_expire",
     "imports_stalled",
     "mapping_for",
     "mapping_save",

@@ -18,7 +18,7 @@ from smsmarketing.contacts.rules.import_files import DELIMITERS, ENCODINGS
 from smsmarketing.contacts.rules.import_rows import Plan
 from smsmarketing.contacts.rules.import_values import time_read
 from smsmarketing.contacts.services.imports.files import FileLook, file_look
-from smsmarketing.operations.errors import Conflict, ConsentIncomplete, InvalidInput
+from smsmarketing.operations.errors import ConsentIncomplete, InvalidInput
 from smsmarketing.operations.jobs import enqueue
 from smsmarketing.operations.states import row_lock, transition_apply
 
@@ -73,17 +73,8 @@ def import_create(
     _choice_check(encoding, ENCODINGS, "encoding")
     _choice_check(delimiter, DELIMITERS, "delimiter")
     look = file_look(upload, encoding=encoding, delimiter=DELIMITERS.get(delimiter, ""))
-    chosen = dict(mapping) if mapping else mapping_guess(look.headers, kind)
-    faults = mapping_faults(chosen, look.headers, kind)
-    if faults:
-        raise InvalidInput(
-            "The columns do not fit. " + next(iter(faults.values())), field_errors=faults
-        )
-    if audience is not None and audience.brand_id != brand.pk:
-        raise InvalidInput(
-            "The audience belongs to another brand.",
-            field_errors={"audience_id": "Choose an audience of the brand."},
-        )
+    chosen = _mapping_check(mapping, look, kind)
+    _audience_check(audience, brand)
     consent = _consent_check(options.consent, chosen, now=now) if kind == "contacts" else None
     return ImportJob.objects.create(
         kind=kind,
@@ -109,6 +100,25 @@ def import_create(
         },
         created_at=now,
     )
+
+
+def _mapping_check(mapping: Mapping[str, str] | None, look: FileLook, kind: str) -> dict[str, str]:
+    """The given mapping, or the one that the column names suggest."""
+    chosen = dict(mapping) if mapping else mapping_guess(look.headers, kind)
+    faults = mapping_faults(chosen, look.headers, kind)
+    if faults:
+        raise InvalidInput(
+            "The columns do not fit. " + next(iter(faults.values())), field_errors=faults
+        )
+    return chosen
+
+
+def _audience_check(audience: Audience | None, brand: Brand) -> None:
+    if audience is not None and audience.brand_id != brand.pk:
+        raise InvalidInput(
+            "The audience belongs to another brand.",
+            field_errors={"audience_id": "Choose an audience of the brand."},
+        )
 
 
 def _choice_check(value: str, known: Mapping[str, str], name: str) -> None:
@@ -262,9 +272,3 @@ def import_before(job: ImportJob) -> ImportJob | None:
         .order_by("-id")
         .first()
     )
-
-
-def import_wait_check(job: ImportJob) -> None:
-    """Raise Conflict while the dry run of a job is not complete."""
-    if job.state == "uploaded":
-        raise Conflict("The file is still being checked. Wait for the counts, then confirm.")

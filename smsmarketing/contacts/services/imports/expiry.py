@@ -1,0 +1,52 @@
+"""Clearing away what imports leave behind."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from smsmarketing.contacts.models import ImportFile, ImportJob
+from smsmarketing.contacts.services.imports.files import import_folder, upload_remove
+from smsmarketing.contacts.services.imports.jobs import import_fail
+from smsmarketing.contacts.services.imports.staging import stage_drop
+
+CHECKED_KEPT = timedelta(days=7)
+FILES_KEPT = timedelta(days=30)
+_LOOSE_KEPT = timedelta(days=1)
+
+
+def imports_expire(*, now: datetime | None = None) -> int:
+    """End dry runs that nobody confirmed in a week, and delete files after 30 days.
+
+    An uploaded list is personal data: it is kept as long as somebody may still mend its rejected
+    rows, not longer [R-4.14]. Returns how many files went.
+    """
+    now = now or timezone.now()
+    waiting = ImportJob.objects.filter(
+        state__in=("uploaded", "previewed"), created_at__lt=now - CHECKED_KEPT
+    )
+    for job_id in waiting.values_list("pk", flat=True):
+        message = "Nobody confirmed the dry run within seven days. Upload the file again."
+        import_fail(job_id, code="EXPIRED", message=message)
+        stage_drop(job_id)
+    removed = 0
+    for upload in ImportFile.objects.filter(created_at__lt=now - FILES_KEPT).exclude(
+        jobs__state="running"
+    ):
+        if (import_folder() / upload.stored_path).exists():
+            upload_remove(upload.stored_path)
+            removed += 1
+    return removed + _loose_remove(now)
+
+
+def _loose_remove(now: datetime) -> int:
+    """Files without a row: their transaction was rolled back, as a dry run of imports.start is."""
+    known = set(ImportFile.objects.values_list("stored_path", flat=True))
+    removed = 0
+    for path in import_folder().iterdir():
+        written = datetime.fromtimestamp(path.stat().st_mtime, tz=now.tzinfo)
+        if path.name not in known and written < now - _LOOSE_KEPT:
+            path.unlink(missing_ok=True)
+            removed += 1
+    return removed

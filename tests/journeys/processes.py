@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +23,6 @@ from pathlib import Path
 import redis
 from django.conf import settings
 
-from tests.chaos.processes import until
 from tests.simulator.process import RunningSimulator, simulator_running
 from tools.demo.__main__ import BULK_QUEUES, FAST_QUEUES
 from tools.embedded.place import CHECKOUT
@@ -75,12 +75,12 @@ class Product:
     def until(self, ready: Callable[[], bool], *, seconds: float = 60) -> None:
         """Poll until `ready`; AssertionError with the logs after the deadline, or when a process ended."""
 
-        def checked() -> bool:
+        deadline = time.monotonic() + seconds
+        while not ready():
             ended = [name for name, child in self.running.items() if child.poll() is not None]
             assert not ended, f"{ended} ended by itself\n{self.why()}"
-            return ready()
-
-        until(checked, seconds=seconds, why=self.why)
+            assert time.monotonic() < deadline, self.why()
+            time.sleep(0.1)
 
     def answers(self) -> bool:
         """Whether the web server is ready."""

@@ -104,7 +104,7 @@ def held_request_create(
     title = operation.summary.rstrip(".")
     if target is not None:
         title = f"{title}: {target}"
-    content = {
+    content: dict[str, Any] = {
         "operation": {"key": operation.key, "summary": operation.summary},
         "object": {"type": operation.target.label, "name": str(target)}
         if target is not None and operation.target is not None
@@ -113,6 +113,9 @@ def held_request_create(
         "facts": known,
         "object_version": getattr(target, "version", None),
     }
+    shown = operation.shown(context, data)
+    if shown:
+        content["what_it_means"] = shown
     request = request_create(
         operation=operation.key,
         actor=context.actor,

@@ -203,6 +203,8 @@ class Operation(Generic[In, Out]):
     requires: tuple[str, ...] = ()
     approval: Approval = Approval.NEVER
     facts: Callable[[Context, In], Mapping[str, Any]] = _no_facts
+    shown: Callable[[Context, In], Mapping[str, Any]] = _no_facts
+    """What an approver must see besides the input when the call is held: what an id in it stands for."""
     target: Target | None = None
     outbound: bool = False
     destructive: bool = False

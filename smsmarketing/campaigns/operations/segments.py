@@ -182,6 +182,7 @@ def _preview(context: Context, data: SegmentPreviewIn) -> SegmentPreviewOut:
         "frequency_cap_exclusions": audience.excluded.get("capped", 0),
         "estimated_cost": str(cost),
         "exclusions": {row.reason: row.count for row in exclusions_of(audience)},
+        "countries": dict(audience.sendable_by_country),
     }
     preview_id = preview_store(
         context,
@@ -273,6 +274,28 @@ def _facts(context: Context, data: SegmentCreateIn) -> dict[str, Any]:
     }
 
 
+def _shown(context: Context, data: SegmentCreateIn) -> dict[str, Any]:
+    """The criteria and counts behind the preview id, for the approver."""
+    record = preview_read(
+        context,
+        PREVIEW_KIND,
+        data.segment_preview_id,
+        tool="segments.preview",
+        argument="segment_preview_id",
+    )
+    result = record.result
+    return {
+        "criteria": result["criteria_in_words"],
+        "matched": result["matched"],
+        "recipients": result["sendable"],
+        "left_out": {
+            REASONS.get(reason, reason): count for reason, count in result["exclusions"].items()
+        },
+        "recipients_by_country": result["countries"],
+        "estimated_cost": f"{result['estimated_cost']} {result['currency']}",
+    }
+
+
 class SegmentPage(Page[SegmentRow]):
     """Segments of the teams the caller may see."""
 
@@ -318,6 +341,7 @@ registry.add(
         requires=("segments.preview",),
         approval=Approval.POLICY,
         facts=_facts,
+        shown=_shown,
         rest=RestRoute("POST", "/segments"),
         group="segments",
     ),

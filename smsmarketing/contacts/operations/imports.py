@@ -163,6 +163,23 @@ def _facts_of(job: ImportJob, rows: int) -> dict[str, Any]:
     return {"contacts": rows, "consents": rows if evidence else 0}
 
 
+def _start_shown(context: Context, data: StartIn) -> dict[str, Any]:
+    """The file behind the import id and what the dry run found, for the approver."""
+    if data.import_id is None:
+        return {}
+    job = _found(context, data.import_id)
+    consent = job.options.get("consent") or {}
+    return {
+        "file": job.file_name,
+        "kind": job.kind.replace("_", "-"),
+        "columns": job.mapping,
+        "dry_run": job.counts,
+        "consent_text": consent.get("disclosure_text") or "from the rows, or none",
+        "consent_source": consent.get("source_url", ""),
+        "audience": job.audience.name if job.audience else "none",
+    }
+
+
 def _status(context: Context, data: StatusIn) -> ImportOut:
     return import_out(context.target or _found(context, data.import_id))
 
@@ -200,6 +217,7 @@ registry.add(
         output=ImportOut,
         run=_start,
         facts=_start_facts,
+        shown=_start_shown,
         permission="contacts.import_start",
         scope="sms:contacts.write",
         requires=("imports.preview",),

@@ -66,7 +66,7 @@ class Desk:
             "sender_id": self.world.sender.pk,
             "gateway_id": self.world.gateway.pk,
             "message": BODY,
-            "quiet_mode": "normal",
+            "quiet_mode": "default",
         }
         made = self.call("campaigns.create_draft", **(values | changes))
         return Campaign.objects.get(pk=made.campaign_id)

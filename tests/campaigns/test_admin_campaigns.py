@@ -258,7 +258,7 @@ def test_progress_shows_held_messages_with_their_time(desk: Desk) -> None:
     assert (answer["state"], answer["running"]) == ("sending", True)
     text = text_of('<div class="cp">' + answer["html"])
     assert "2 of 10 messages have come to an end, 8 are open" in text
-    assert f"{until:%Y-%m-%d %H:%M} in 6 hours 3" in text
+    assert f"from {until:%Y-%m-%d %H:%M} in 6 hours 3" in text
     assert "Delivered 2" in text
 
 

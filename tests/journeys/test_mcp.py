@@ -197,7 +197,7 @@ async def draft(agent: Agent, scene: Scene) -> int:
         sender_id=world.sender.pk,
         gateway_id=world.gateway.pk,
         message=BODY,
-        quiet_mode="normal",
+        quiet_mode="default",
     )
     cost = await agent.call("cost_preview", campaign_id=made["campaign_id"])
     assert cost["recipients"] == READERS

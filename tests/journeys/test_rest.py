@@ -134,7 +134,7 @@ def draft_and_cost(client: DocumentClient, scene: Scene, segment_id: int) -> int
         sender_id=world.sender.pk,
         gateway_id=world.gateway.pk,
         message=BODY,
-        quiet_mode="normal",
+        quiet_mode="default",
     )
     assert draft["final_message"] == fit["final_message"]
     cost = client.call("cost_preview", campaign_id=draft["campaign_id"])

@@ -134,6 +134,11 @@ _TABLE: tuple[Permission, ...] = (
     ),
     _permission("campaigns.config_view", "Read the settings", EVERYONE, "sms:read"),
     _permission("campaigns.cost_view", "Preview what a campaign costs", EVERYONE, "sms:read"),
+    _permission(
+        "campaigns.quiet_hours_loosen",
+        "Let the likely zone of a number decide its quiet hours",
+        {COMPLIANCE},
+    ),
     _permission("campaigns.report_view", "Read campaign reports", EVERYONE, "sms:read"),
     _permission(
         "campaigns.segment_preview",

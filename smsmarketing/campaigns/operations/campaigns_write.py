@@ -23,7 +23,7 @@ from smsmarketing.campaigns.selectors import (
 from smsmarketing.campaigns.services.drafts import campaign_create, campaign_update
 from smsmarketing.campaigns.services.wall_time import schedule_resolve
 from smsmarketing.operations import registry
-from smsmarketing.operations.errors import InvalidInput
+from smsmarketing.operations.errors import InvalidInput, NotPermitted
 from smsmarketing.operations.types import (
     Approval,
     Context,
@@ -35,6 +35,9 @@ from smsmarketing.operations.types import (
 )
 
 _LOCAL = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}$"
+
+
+LOOSEN_PERMISSION = "campaigns.quiet_hours_loosen"
 
 
 class Tracking(Input):
@@ -156,6 +159,11 @@ def _values(
     """Model values for the fields the input names."""
     actor, given = context.actor, data.model_fields_set
     values: dict[str, Any] = {}
+    if data.quiet_mode == "normal" and not actor.may(LOOSEN_PERMISSION):
+        raise NotPermitted(
+            "Only compliance may loosen quiet hours [R-3.9]. Leave quiet_mode at default.",
+            field_errors={"quiet_mode": "Use default or strict."},
+        )
     for name, queryset, what in (
         ("segment", segments_visible(actor), "segment"),
         ("sender", senders_visible(actor), "sender"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 from pydantic import Field
 
 from smsmarketing.approvals.models import ApprovalPolicy
@@ -34,7 +35,9 @@ class BrandOut(Output):
 class ConfigOut(Output):
     brands: list[BrandOut] = Field(description="Brands the caller may send for.")
     sender_id: dict[str, Any] = Field(description="Sender ID rules and the verified senders.")
-    gateway: list[dict[str, Any]] = Field(description="Usable gateways with currency and rate.")
+    gateway: list[dict[str, Any]] = Field(
+        description="Usable gateways with currency and messages per second; rates: quotas.get."
+    )
     short_links: dict[str, Any] = Field(description="Link rules.")
     opt_out: dict[str, Any] = Field(description="Opt-out rules.")
     scheduling: dict[str, Any] = Field(description="Quiet hours and scheduling rules.")
@@ -89,6 +92,7 @@ def _config(context: Context, data: ConfigIn) -> ConfigOut:
         scheduling={
             "quiet_hours": "Checked on the recipient's clock at the last moment; held messages go at the next opening.",
             "modes": list(QUIET_MODES),
+            "normal_mode": "only by people with campaigns.quiet_hours_loosen (compliance)",
             "unknown_time_zone": "held, never sent by default",
             "past_or_dst_gap": "refused",
         },
@@ -121,7 +125,9 @@ def _config(context: Context, data: ConfigIn) -> ConfigOut:
                 "limit": cap.limit,
                 "window_hours": cap.window_hours,
             }
-            for cap in FrequencyCap.objects.filter(brand=None).order_by("purpose", "window_hours")
+            for cap in FrequencyCap.objects.filter(Q(brand=None) | Q(brand__in=brands)).order_by(
+                "brand_id", "purpose", "window_hours"
+            )
         ],
         exclusion_reasons=REASONS,
         public_base_url=settings.PUBLIC_BASE_URL,

@@ -306,12 +306,14 @@ def _reader(spec: FieldSpec) -> Callable[[str | None], str]:
     gsm_only = spec.charset == "gsm"
 
     def read(value: str | None) -> str:
-        # The usual value needs no look at its characters at all.
+        # The usual value needs no cleaning: printable text has no white space but the plain blank.
         if (
             value
             and len(value) <= max_chars
-            and value.isalnum()
-            and (not gsm_only or value.isascii())
+            and value.isprintable()
+            and value[0] != " "
+            and value[-1] != " "
+            and (not gsm_only or (value.isascii() and "`" not in value))
         ):
             return value
         return value_prepare(spec, value)

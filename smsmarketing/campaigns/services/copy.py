@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from smsmarketing.accounts.models import Brand
+from smsmarketing.campaigns.rules.links import link_problems
 from smsmarketing.campaigns.rules.lints import (
     OPT_OUT_FIELDS,
     Finding,
@@ -130,12 +131,18 @@ def copy_fit(
 def copy_problems(
     fit: CopyFit, *, brand: Brand, purpose: str, sender: SenderId | None
 ) -> list[CopyProblem]:
-    """Everything that forbids the text: no brand, no opt-out path, too many parts."""
+    """Everything that forbids the text: no brand, no opt-out path, a link that
+    carriers block, too many parts.
+    """
     findings = _findings(fit, brand=brand, purpose=purpose, sender=sender)
     problems = [
         CopyProblem(code=finding.code, message=finding.message)
         for finding in findings
         if finding.severity == "error"
+    ]
+    problems += [
+        CopyProblem(code=code, message=message, position=position)
+        for code, message, position in link_problems(fit.template.literal_text)
     ]
     promised = sorted(OPT_OUT_FIELDS.intersection(fit.template.places))
     if promised:

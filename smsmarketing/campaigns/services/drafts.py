@@ -8,6 +8,7 @@ from typing import Any
 
 from smsmarketing.accounts.models import Brand
 from smsmarketing.campaigns.models import Campaign, TemplateVersion
+from smsmarketing.campaigns.rules.links import link_problems
 from smsmarketing.campaigns.services.approval import approval_forget, request_end
 from smsmarketing.campaigns.services.content import opt_out_line_of
 from smsmarketing.campaigns.services.copy import copy_check, split_mode_of
@@ -146,6 +147,8 @@ def _check_parts(
         problem = _template_problem(campaign, brand, version)
         if problem:
             wrong["template_version_id"] = problem
+    for _code, message, _position in link_problems(campaign.landing_url):
+        wrong["landing_url"] = message
     if wrong:
         raise InvalidInput(
             "Parts of the campaign do not belong together. Mend the named fields.",

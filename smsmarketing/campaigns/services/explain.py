@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -20,6 +20,9 @@ from smsmarketing.gateways.rules.quiet_hours import Held, window_check
 from smsmarketing.gateways.selectors.limits import caps_for
 from smsmarketing.gateways.selectors.rates import rates_current
 from smsmarketing.gateways.selectors.senders import sender_eligibility
+
+_SAME_MOMENT = timedelta(seconds=1)
+"""The slot of a message in the history is taken with its hand-over."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def explain(campaign: Campaign, contact: Contact, *, now: datetime) -> Explanati
     message = Message.objects.filter(contact_id=contact.pk, batch_id__in=batch_ids).first()
     stored = Decision.objects.filter(campaign=campaign, contact_id=contact.pk).first()
     decision = stored.reason if stored else _decision_now(campaign, contact, now)
-    checks = _checks(campaign, contact, now)
+    checks = _checks(campaign, contact, now, message.handed_at if message else None)
     state = message.state if message else None
     if message is not None:
         decision = SENDABLE
@@ -79,7 +82,9 @@ def _decision_now(campaign: Campaign, contact: Contact, now: datetime) -> str:
     return str(row[0]) if row else "not_in_segment"
 
 
-def _checks(campaign: Campaign, contact: Contact, now: datetime) -> list[Check]:
+def _checks(
+    campaign: Campaign, contact: Contact, now: datetime, handed_at: datetime | None
+) -> list[Check]:
     state = SendState.objects.filter(contact=contact, brand=campaign.brand).first()
     reason = _reason(campaign, state)
     country = contact.country
@@ -110,8 +115,8 @@ def _checks(campaign: Campaign, contact: Contact, now: datetime) -> list[Check]:
         ),
     ]
     if campaign.purpose == "marketing":
-        checks += _cap_checks(campaign, state, now)
-        checks.append(_hours_check(campaign, contact, now))
+        checks += _cap_checks(campaign, state, now, handed_at)
+        checks.append(_hours_check(campaign, contact, handed_at or now))
     return checks
 
 
@@ -124,8 +129,13 @@ def _reason(campaign: Campaign, state: SendState | None) -> str:
     return column or ""
 
 
-def _cap_checks(campaign: Campaign, state: SendState | None, now: datetime) -> list[Check]:
-    recent = state.recent if state else []
+def _cap_checks(
+    campaign: Campaign, state: SendState | None, now: datetime, handed_at: datetime | None
+) -> list[Check]:
+    """Caps as they stood: at the hand-over without the message itself, or now."""
+    sent = state.recent if state else []
+    now = handed_at or now
+    recent = [at for at in sent if at < now - _SAME_MOMENT] if handed_at else sent
     out = []
     for cap in caps_for(campaign.brand_id, campaign.purpose):
         count = sum(1 for at in recent if now - at < cap.window)

@@ -13,8 +13,8 @@ from smsmarketing.campaigns.plan.materialise import (
     FrozenPlan,
     PartsExceeded,
     decisions_store,
+    messages_write,
     plan_freeze,
-    rows_render,
 )
 from smsmarketing.campaigns.plan.text import RowRenderer
 from smsmarketing.campaigns.rules.template import VariableError
@@ -36,7 +36,6 @@ from smsmarketing.gateways.services import (
     batch_create,
     batch_pause,
     batch_release,
-    messages_copy,
 )
 from smsmarketing.operations.audit import audit_append_system
 from smsmarketing.operations.errors import OperationError
@@ -96,7 +95,7 @@ def campaign_materialise(campaign_id: int) -> None:
     frozen = plan_freeze(plan_request(campaign, fit, now=now), renderer)
     drift_check(campaign, frozen)
     batch = _batch(campaign)
-    planned = messages_copy(batch, rows_render(renderer, frozen, parts_worst=fit.parts_worst))
+    planned = messages_write(batch, renderer, frozen, parts_worst=fit.parts_worst)
     left_out = decisions_store(campaign, frozen, now=now)
     _release(campaign_id, batch, now=now)
     audit_append_system(

@@ -34,6 +34,8 @@ ENDS = (
     "unknown",
     "quarantined",
 )
+RECEIPTED = frozenset({"delivered", "accepted", "undelivered", "expired", "rejected"})
+WAITING = {"quiet_hours": "Quiet hours on the recipient's clock"}
 ERROR_CLASSES = {
     "auth": "The gateway refused our login",
     "account": "The gateway account cannot send (blocked or out of money)",
@@ -150,6 +152,13 @@ def _reasons(counts: dict[str, int]) -> list[dict[str, Any]]:
     rows = []
     for key, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
         state, _, reason = key.partition("/")
-        words = SKIP_REASONS.get(reason) or REASONS.get(reason) or reason.replace("_", " ")
+        if state in RECEIPTED:
+            continue  # what carriers answered stands among the errors
+        words = (
+            WAITING.get(reason)
+            or SKIP_REASONS.get(reason)
+            or REASONS.get(reason)
+            or reason.replace("_", " ")
+        )
         rows.append({"state": state, "words": words, "count": count})
     return rows

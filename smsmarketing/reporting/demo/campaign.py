@@ -46,7 +46,7 @@ def campaign_ensure(
                 "fields": FIELDS,
                 "landing_url": "https://nordwind.example/winter",
                 "send_goal": "200 orders of the winter blend",
-                "quiet_mode": "normal",
+                "quiet_mode": "default",
                 "review_notes": "Prices agreed with the shop on Monday.",
             },
         )

@@ -67,7 +67,11 @@ class ContactAdmin(OperationAdmin):
     search_help_text = (
         "A whole number (+447…), a name, a customer id, or the last four digits with a name."
     )
-    list_operations = ("contacts.upsert",)
+    list_operations = (
+        OperationButton(key="contacts.upsert", label="Add a contact", icon="add"),
+        OperationButton(key="contacts.opt_out", label="Opt a number out", icon="block"),
+    )
+    change_list_template = "admin/contacts/contact_list.html"
     operation_buttons = (
         OperationButton(key="contacts.upsert", label="Change", icon="edit", initial=_upsert_fields),
         OperationButton(
@@ -84,6 +88,13 @@ class ContactAdmin(OperationAdmin):
         return contacts_visible(actor).prefetch_related(
             Prefetch("send_states", queryset=states, to_attr="own_states")
         )
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        """The list, with the way to the import."""
+        may_import = admin_actor(request).may("contacts.import_start")
+        return super().changelist_view(request, {**(extra_context or {}), "may_import": may_import})
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

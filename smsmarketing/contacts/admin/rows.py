@@ -42,7 +42,7 @@ class AudienceAdmin(OperationAdmin):
         "synced_at",
         "created_at",
     )
-    list_operations = ("audiences.save",)
+    list_operations = (OperationButton(key="audiences.save", label="New audience", icon="add"),)
     operation_buttons = (
         OperationButton(
             key="audiences.save",
@@ -100,7 +100,9 @@ class SuppressionAdmin(OperationAdmin):
         "expires_at",
         "lifted_at",
     )
-    list_operations = ("contacts.opt_out",)
+    list_operations = (
+        OperationButton(key="contacts.opt_out", label="Opt a number out", icon="block"),
+    )
 
     def visible(self, actor: Actor) -> QuerySet[Any]:
         """Those of the person's brands and those for every brand."""

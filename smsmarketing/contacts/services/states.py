@@ -18,16 +18,21 @@ from smsmarketing.contacts.selectors.suppressions import (
 
 _TEXTABLE = ", ".join(f"'{name}'" for name in sorted({*TEXTABLE_LINE_TYPES, "unknown"}))
 _LINE = (
-    f"CASE WHEN c.phone IS NULL OR c.trashed_at IS NOT NULL THEN 'invalid'"
-    f" WHEN c.line_type IN ({_TEXTABLE}) THEN NULL"
-    " WHEN c.line_type = 'fixed_line' THEN 'landline' ELSE 'invalid' END"
+    f"CASE WHEN p.dead THEN 'invalid' WHEN p.line_type IN ({_TEXTABLE}) THEN NULL"
+    " WHEN p.line_type = 'fixed_line' THEN 'landline' ELSE 'invalid' END"
 )
+CONTACT_COLUMNS = (
+    "c.id AS contact_id, c.phone_hash, c.country, c.line_type,"
+    " (c.phone IS NULL OR c.trashed_at IS NOT NULL) AS dead"
+)
+"""What `state_statement` must know of a contact, over the alias c."""
 
 
-def state_statement(pairs_sql: str) -> str:
-    """The statement that writes the states of the (contact_id, brand_id) that `pairs_sql` selects.
+def state_statement(rows_sql: str) -> str:
+    """The statement that writes the states of the rows that `rows_sql` selects: CONTACT_COLUMNS and
+    brand_id.
 
-    Parameters: those of `pairs_sql`, and `now`. Suppressions first, then the newest consent event
+    Parameters: those of `rows_sql`, and `now`. Suppressions first, then the newest consent event
     of the number the contact has now [R-4.1], [R-4.3], then the line. Rows that stay as they are
     are not written. The caller must hold the locks of the contact rows: a STOP locks them too, so
     it is either seen here or comes after.
@@ -35,7 +40,7 @@ def state_statement(pairs_sql: str) -> str:
     return f"""
         INSERT INTO contacts_sendstate AS s (brand_id, contact_id, country, marketing_reason,
             transactional_reason, consent_expires_at, recent)
-        SELECT p.brand_id, c.id, c.country,
+        SELECT p.brand_id, p.contact_id, p.country,
             COALESCE({suppression_word("x.marketing")}, CASE
                 WHEN e.id IS NULL OR e.direction <> 'granted' THEN 'no_consent'
                 WHEN e.expires_at <= %(now)s THEN 'consent_expired'
@@ -45,25 +50,24 @@ def state_statement(pairs_sql: str) -> str:
             COALESCE({suppression_word("x.transactional")}, {_LINE}),
             CASE WHEN e.direction = 'granted' THEN e.expires_at END,
             '{{}}'
-        FROM ({pairs_sql}) p
-        JOIN contacts_contact c ON c.id = p.contact_id
+        FROM ({rows_sql}) p
         LEFT JOIN LATERAL (
             SELECT min({SUPPRESSION_RANK}) FILTER (WHERE {suppression_covers("'marketing'")})
                     AS marketing,
                 min({SUPPRESSION_RANK}) FILTER (WHERE {suppression_covers("'transactional'")})
                     AS transactional
             FROM contacts_suppression x
-            WHERE x.phone_hash = c.phone_hash AND x.lifted_at IS NULL AND x.scope <> 'sender'
+            WHERE x.phone_hash = p.phone_hash AND x.lifted_at IS NULL AND x.scope <> 'sender'
                 AND (x.expires_at IS NULL OR x.expires_at > %(now)s)
                 AND (x.brand_id IS NULL OR x.brand_id = p.brand_id)
         ) x ON TRUE
         LEFT JOIN LATERAL (
             SELECT e.* FROM contacts_consentevent e
-            WHERE e.contact_id = c.id AND e.brand_id = p.brand_id AND e.purpose = 'marketing'
-                AND e.phone_hash = c.phone_hash
+            WHERE e.contact_id = p.contact_id AND e.brand_id = p.brand_id
+                AND e.purpose = 'marketing' AND e.phone_hash = p.phone_hash
             ORDER BY e.captured_at DESC, e.id DESC LIMIT 1
         ) e ON TRUE
-        ORDER BY p.brand_id, c.id
+        ORDER BY p.brand_id, p.contact_id
         ON CONFLICT (brand_id, contact_id) DO UPDATE SET country = excluded.country,
             marketing_reason = excluded.marketing_reason,
             transactional_reason = excluded.transactional_reason,
@@ -74,13 +78,15 @@ def state_statement(pairs_sql: str) -> str:
     """  # noqa: S608 - fixed words only
 
 
-_GIVEN = state_statement(
-    "SELECT i.contact_id, b.brand_id FROM unnest(%(contacts)s::bigint[]) i(contact_id),"
-    " unnest(%(brands)s::bigint[]) b(brand_id)"
-)
-_EXISTING = state_statement(
-    "SELECT h.contact_id, h.brand_id FROM contacts_sendstate h"
+STATES_EXISTING = state_statement(
+    f"SELECT {CONTACT_COLUMNS}, h.brand_id FROM contacts_sendstate h"  # noqa: S608
+    " JOIN contacts_contact c ON c.id = h.contact_id"
     " WHERE h.brand_id IN (SELECT id FROM accounts_brand) AND h.contact_id = ANY(%(contacts)s)"
+)
+"""Derives the states again that the contacts in the parameter `contacts` have."""
+_GIVEN = state_statement(
+    f"SELECT {CONTACT_COLUMNS}, b.brand_id FROM contacts_contact c,"  # noqa: S608
+    " unnest(%(brands)s::bigint[]) b(brand_id) WHERE c.id = ANY(%(contacts)s)"
 )
 
 
@@ -99,7 +105,7 @@ def send_state_refresh(
     if not contact_ids:
         return 0
     params: dict[str, Any] = {"contacts": sorted(contact_ids), "now": now or timezone.now()}
-    statement = _EXISTING
+    statement = STATES_EXISTING
     if brand_ids is not None:
         statement, params["brands"] = _GIVEN, sorted(brand_ids)
     with connection.cursor() as cursor:

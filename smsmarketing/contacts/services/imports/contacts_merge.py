@@ -15,7 +15,7 @@ from smsmarketing.contacts.phones import hash_key_id
 from smsmarketing.contacts.rules.consent import ConsentEvidence, consent_expiry
 from smsmarketing.contacts.rules.import_rows import Plan
 from smsmarketing.contacts.services.imports.staging import Stage
-from smsmarketing.contacts.services.states import state_statement
+from smsmarketing.contacts.services.states import CONTACT_COLUMNS, state_statement
 
 _TEXTS = ("first_name", "last_name", "language", "region", "time_zone", "customer_key")
 _DISCLOSURE_HASH = "encode(sha256(convert_to({text}, 'UTF8')), 'hex')"
@@ -56,7 +56,7 @@ def compare_sql(stage: Stage, plan: Plan, job: ImportJob) -> str:
     differs = [f"s.{name} <> c.{name}" for name in _TEXTS if name in stage.fields]
     if "tags" in stage.fields:
         differs.append("NOT c.tags @> s.tags::varchar[]")
-    if job.options.get("tags"):
+    if job.options.get("tags"):  # those of a row with tags of its own are in s.tags
         differs.append("NOT c.tags @> %(tags)s::varchar[]")
     differs += [f"NOT c.{name} @> s.{name}" for name in _objects(stage)]
     lacks = ["st.contact_id IS NULL"]
@@ -104,7 +104,8 @@ def upsert_sql(stage: Stage) -> str:
         "line_type": "s.line_type",
         **{name: f"COALESCE(s.{name}, '')" if name in stage.fields else "''" for name in _TEXTS},
         "time_zone_source": "'import'" if "time_zone" in stage.fields else "'number'",
-        "tags": "ARRAY(SELECT DISTINCT unnest(s.tags::varchar[] || %(tags)s::varchar[]))"
+        # The tags of the whole file were added to those of the rows when they were read.
+        "tags": "COALESCE(s.tags::varchar[], %(tags)s::varchar[])"
         if "tags" in stage.fields
         else "%(tags)s::varchar[]",
         "custom": "COALESCE(s.custom, '{}')" if stage.custom else "'{}'",
@@ -124,10 +125,11 @@ def upsert_sql(stage: Stage) -> str:
             ORDER BY t.seq
             ON CONFLICT (phone) DO UPDATE SET {", ".join(sets)}
             WHERE {" OR ".join(tests) or "FALSE"}
-            RETURNING c.id, c.phone, (c.xmax = 0) AS created
+            RETURNING {CONTACT_COLUMNS}, c.phone, (c.xmax = 0) AS created
         )
-        INSERT INTO contacts_import_chunk (contact_id, phone, touched, created)
-        SELECT id, phone, TRUE, created FROM merged
+        INSERT INTO contacts_import_chunk
+            (contact_id, phone_hash, country, line_type, dead, phone, touched, created)
+        SELECT contact_id, phone_hash, country, line_type, dead, phone, TRUE, created FROM merged
     """  # noqa: S608 - names and fixed words only
 
 
@@ -159,8 +161,9 @@ def _changes(stage: Stage) -> tuple[list[str], list[str]]:
 def attach_sql(stage: Stage) -> str:
     """Note the contacts of a chunk that need no change themselves, and lock them."""
     return f"""
-        INSERT INTO contacts_import_chunk (contact_id, phone, touched, created)
-        SELECT c.id, c.phone, FALSE, FALSE
+        INSERT INTO contacts_import_chunk
+            (contact_id, phone_hash, country, line_type, dead, phone, touched, created)
+        SELECT {CONTACT_COLUMNS}, c.phone, FALSE, FALSE
         FROM {stage.todo} t JOIN {stage.table} s ON s.line = t.line
         JOIN contacts_contact c ON c.phone = s.phone
         WHERE t.action <> 'unchanged' AND t.seq > %(after)s AND t.seq <= %(upto)s
@@ -225,11 +228,12 @@ MEMBERS_SQL = """
     ON CONFLICT (audience_id, contact_id) DO NOTHING
 """
 STATES_SQL = state_statement(
-    "SELECT contact_id, %(brand)s::bigint AS brand_id FROM contacts_import_chunk"
+    "SELECT k.*, %(brand)s::bigint AS brand_id FROM contacts_import_chunk k"
 )
 CHUNK_TABLE_SQL = """
     CREATE TEMP TABLE IF NOT EXISTS contacts_import_chunk (
-        contact_id bigint, phone text, touched boolean, created boolean
+        contact_id bigint, phone_hash bytea, country text, line_type text, dead boolean,
+        phone text, touched boolean, created boolean
     ) ON COMMIT DELETE ROWS;
     DELETE FROM contacts_import_chunk
 """
@@ -240,6 +244,7 @@ def contacts_chunk(
 ) -> dict[str, int]:
     """Merge one chunk in the caller's transaction; what it did, by word."""
     with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL work_mem = '32MB'")
         cursor.execute(CHUNK_TABLE_SQL)
         cursor.execute(upsert_sql(stage), params)
         if cursor.rowcount < params["upto"] - params["after"]:

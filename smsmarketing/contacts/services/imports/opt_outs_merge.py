@@ -9,7 +9,7 @@ from django.db import connection
 from smsmarketing.contacts.models import ImportJob
 from smsmarketing.contacts.phones import hash_key_id
 from smsmarketing.contacts.services.imports.staging import Stage
-from smsmarketing.contacts.services.states import state_statement
+from smsmarketing.contacts.services.states import STATES_EXISTING
 
 
 def opt_out_params(job: ImportJob, *, now: Any) -> dict[str, Any]:
@@ -99,13 +99,6 @@ def _insert_sql(stage: Stage) -> str:
     """  # noqa: S608
 
 
-# Existing states only: an opt-out makes nobody visible to a brand.
-_STATES_SQL = state_statement(
-    "SELECT h.contact_id, h.brand_id FROM contacts_sendstate h"
-    " WHERE h.brand_id IN (SELECT id FROM accounts_brand) AND h.contact_id = ANY(%(contacts)s)"
-)
-
-
 def opt_outs_chunk(stage: Stage, params: dict[str, Any]) -> dict[str, int]:
     """Suppress the numbers of one chunk in the caller's transaction."""
     with connection.cursor() as cursor:
@@ -113,5 +106,6 @@ def opt_outs_chunk(stage: Stage, params: dict[str, Any]) -> dict[str, int]:
         contacts = sorted(row[0] for row in cursor.fetchall())
         cursor.execute(_insert_sql(stage), params)
         created = int(cursor.rowcount)
-        cursor.execute(_STATES_SQL, {**params, "contacts": contacts})
+        # Existing states only: an opt-out makes nobody visible to a brand.
+        cursor.execute(STATES_EXISTING, {**params, "contacts": contacts})
     return {"create": created, "contacts_suppressed": len(contacts)}

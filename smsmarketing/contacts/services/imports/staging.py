@@ -50,6 +50,8 @@ class Stage:
     custom: bool
     crm: bool
     row_evidence: bool
+    tags: tuple[str, ...] = ()
+    """Tags of the whole file; added to those of a row that has some."""
 
     @property
     def table(self) -> str:
@@ -86,6 +88,7 @@ def stage_of(job: ImportJob, plan: Plan) -> Stage:
         custom=any(name.startswith("custom:") for name in names),
         crm=any(name.startswith("crm:") for name in names),
         row_evidence=plan.row_evidence,
+        tags=tuple(job.options.get("tags", ())),
     )
 
 
@@ -183,7 +186,7 @@ def rejects_copy(job_id: int, rejects: list[Reject]) -> None:
 def _encoder(stage: Stage) -> Callable[[Row], str]:
     """A function that writes a row in the text form of COPY."""
     fields = [(name, _array if name == "tags" else _text) for name in stage.fields]
-    hashed = phone_hasher()
+    hashed, extra = phone_hasher(), stage.tags
 
     def encode(row: Row) -> str:
         phone, values = row.phone, row.values
@@ -194,6 +197,8 @@ def _encoder(stage: Stage) -> Callable[[Row], str]:
             phone.country,
             phone.line_type,
         ]
+        if extra and "tags" in values:
+            values["tags"] = list(dict.fromkeys([*values["tags"], *extra]))
         for name, write in fields:
             value = values.get(name)
             parts.append("\\N" if value is None else write(value))

@@ -33,7 +33,7 @@ def send_states_sweep_task() -> None:
         send_states_expire()
 
 
-@shared_task(name="contacts.imports_expire", queue="periodic", expires=3600)
+@shared_task(name="contacts.imports_expire", expires=3600)
 def imports_expire_task() -> None:
     """Delete uploaded files and dry runs that are too old."""
     imports_expire()

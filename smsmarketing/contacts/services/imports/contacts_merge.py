@@ -70,13 +70,7 @@ def compare_sql(stage: Stage, plan: Plan, job: ImportJob) -> str:
     proof = _proof(stage, plan)
     if proof:
         lacks.append(f"({proof['consent_at']} IS NOT NULL AND ce.contact_id IS NULL)")
-        joins.append(  # names and fixed words only
-            "LEFT JOIN (SELECT DISTINCT contact_id, phone_hash, captured_at, disclosure_hash"  # noqa: S608
-            " FROM contacts_consentevent WHERE brand_id = %(brand)s AND purpose = 'marketing'"
-            " AND direction = 'granted') ce ON ce.contact_id = c.id"
-            f" AND ce.phone_hash = c.phone_hash AND ce.captured_at = {proof['consent_at']}"
-            f" AND ce.disclosure_hash = {_DISCLOSURE_HASH.format(text=proof['consent_text'])}"
-        )
+        joins.append(_same_consent(stage, proof))
     changed = " OR ".join(f"({test})" for test in differs) or "FALSE"
     return f"""
         INSERT INTO {stage.todo} (seq, line, action)
@@ -91,6 +85,22 @@ def compare_sql(stage: Stage, plan: Plan, job: ImportJob) -> str:
             LEFT JOIN contacts_contact c ON c.phone = s.phone
             {" ".join(joins)}
         ) a
+    """  # noqa: S608 - names and fixed words only
+
+
+def _same_consent(stage: Stage, proof: dict[str, str]) -> str:
+    """Join the event `ce` that the ledger holds already, at most one for a contact and number."""
+    at, digest = proof["consent_at"], _DISCLOSURE_HASH.format(text=proof["consent_text"])
+    of_file = (
+        "" if stage.row_evidence else f" AND captured_at = {at} AND disclosure_hash = {digest}"
+    )
+    of_row = f" AND ce.captured_at = {at} AND ce.disclosure_hash = {digest}"
+    columns = ", captured_at, disclosure_hash" if stage.row_evidence else ""
+    return f"""
+        LEFT JOIN (SELECT DISTINCT contact_id, phone_hash{columns} FROM contacts_consentevent
+            WHERE brand_id = %(brand)s AND purpose = 'marketing' AND direction = 'granted'{of_file}
+        ) ce ON ce.contact_id = c.id AND ce.phone_hash = c.phone_hash
+            {of_row if stage.row_evidence else ""}
     """  # noqa: S608 - names and fixed words only
 
 
@@ -192,26 +202,30 @@ def consent_sql(stage: Stage, plan: Plan) -> str:
     if not proof:
         return ""
     digest = _DISCLOSURE_HASH.format(text=proof["consent_text"])
+    rows = ""
+    if stage.row_evidence:
+        rows = (
+            f"JOIN {stage.table} s ON s.phone = k.phone JOIN {stage.todo} t ON t.line = s.line"
+            " AND t.action <> 'unchanged' AND t.seq > %(after)s AND t.seq <= %(upto)s"
+        )
     return f"""
         WITH written AS (
             INSERT INTO contacts_consentevent (contact_id, phone_hash, brand_id, direction, purpose,
                 basis, method, source_url, form_version, disclosure_text, disclosure_hash, language,
                 checkbox_default, captured_at, captured_by, ip, user_agent, evidence_file,
                 evidence_sha256, country, expires_at, import_job_id, recorded_at)
-            SELECT k.contact_id, s.phone_hash, %(brand)s, 'granted', 'marketing',
+            SELECT k.contact_id, k.phone_hash, %(brand)s, 'granted', 'marketing',
                 {proof["consent_basis"]}, {proof["consent_method"]}, {proof["consent_url"]},
                 {proof["consent_form"]}, {proof["consent_text"]}, {digest}, %(consent_language)s,
                 %(checkbox)s, {proof["consent_at"]}, %(by)s, '', '', %(evidence_file)s,
-                '', s.country, {proof["consent_expires"]}, %(job)s, %(now)s
-            FROM {stage.todo} t JOIN {stage.table} s ON s.line = t.line
-            JOIN contacts_import_chunk k ON k.phone = s.phone
-            WHERE t.action <> 'unchanged' AND t.seq > %(after)s AND t.seq <= %(upto)s
-                AND {proof["consent_at"]} IS NOT NULL
+                '', k.country, {proof["consent_expires"]}, %(job)s, %(now)s
+            FROM contacts_import_chunk k {rows}
+            WHERE {proof["consent_at"]} IS NOT NULL
                 AND (k.created OR NOT EXISTS (SELECT 1 FROM contacts_consentevent e
                     WHERE e.contact_id = k.contact_id AND e.brand_id = %(brand)s
                         AND e.purpose = 'marketing' AND e.direction = 'granted'
                         AND e.captured_at = {proof["consent_at"]} AND e.disclosure_hash = {digest}
-                        AND e.phone_hash = s.phone_hash))
+                        AND e.phone_hash = k.phone_hash))
             RETURNING contact_id
         ), grown AS (
             UPDATE contacts_contact c SET version = c.version + 1, updated_at = %(now)s

@@ -14,8 +14,9 @@ from smsmarketing.campaigns.plan.audience import PlanRequest, statement_for
 from smsmarketing.campaigns.plan.statement import SENDABLE
 from smsmarketing.campaigns.plan.text import RowRenderer
 from smsmarketing.contacts.criteria import criteria_compile
+from smsmarketing.gateways.models import Batch
 from smsmarketing.gateways.selectors.rates import rates_current
-from smsmarketing.gateways.services import MessageRow
+from smsmarketing.gateways.services import MessageRow, messages_copy, messages_insert
 
 if TYPE_CHECKING:
     from smsmarketing.campaigns.models import Campaign
@@ -57,26 +58,52 @@ def plan_freeze(request: PlanRequest, renderer: RowRenderer) -> FrozenPlan:
     )
 
 
-def rows_render(
-    renderer: RowRenderer, frozen: FrozenPlan, *, parts_worst: int
-) -> Iterator[MessageRow]:
-    """The message of each sendable contact.
+def messages_write(
+    batch: Batch, renderer: RowRenderer, frozen: FrozenPlan, *, parts_worst: int
+) -> int:
+    """Write the message of each sendable contact into a batch that is being built; returns how many.
 
-    Raises VariableError where the statement let a value pass, and PartsExceeded for a text that is dearer than the
-    worst case that was approved: nothing is cut and nothing is sent for more [R-1.9].
+    A text without fields is one INSERT..SELECT; others are rendered here and copied. Raises VariableError where the
+    statement let a value pass, and PartsExceeded for a text that is dearer than the worst case that was approved:
+    nothing is cut and nothing is sent for more [R-1.9].
     """
+    if renderer.names:
+        return messages_copy(batch, _rows(renderer, frozen, parts_worst=parts_worst))
+    text = renderer.render(())
+    _parts_check(text.parts, parts_worst)
+    return messages_insert(
+        batch,
+        recipients=(
+            f"SELECT p.contact_id, p.phone, p.country, k.price FROM {_TABLE} p "
+            "JOIN unnest(%s::text[], %s::numeric[]) AS k(country, price) ON k.country = p.country "
+            f"WHERE p.decision = '{SENDABLE}'"
+        ),
+        params=[list(frozen.prices), list(frozen.prices.values())],
+        body=text.body,
+        encoding=text.encoding,
+        parts=text.parts,
+    )
+
+
+def _rows(renderer: RowRenderer, frozen: FrozenPlan, *, parts_worst: int) -> Iterator[MessageRow]:
     names = "".join(f", v{number}" for number in range(len(renderer.columns)))
     sql = f"SELECT contact_id, phone, country{names} FROM {_TABLE} WHERE decision = '{SENDABLE}'"
-    prices = frozen.prices
+    prices, render = frozen.prices, renderer.render
     with connection.connection.cursor(name="campaign_rows") as cursor:
-        cursor.itersize = _CHUNK
-        for contact_id, phone, country, *values in cursor.execute(sql):
-            body, encoding, parts = renderer.render(values)
-            if parts > parts_worst:
-                raise PartsExceeded(
-                    f"A recipient's text takes {parts} parts; at most {parts_worst} were approved."
-                )
-            yield MessageRow(contact_id, phone, country, body, encoding, parts, prices[country])
+        cursor.execute(sql)
+        while rows := cursor.fetchmany(_CHUNK):
+            for contact_id, phone, country, *values in rows:
+                body, encoding, parts = render(values)
+                if parts > parts_worst:
+                    _parts_check(parts, parts_worst)
+                yield MessageRow(contact_id, phone, country, body, encoding, parts, prices[country])
+
+
+def _parts_check(parts: int, parts_worst: int) -> None:
+    if parts > parts_worst:
+        raise PartsExceeded(
+            f"A recipient's text takes {parts} parts; at most {parts_worst} were approved."
+        )
 
 
 def decisions_store(campaign: Campaign, frozen: FrozenPlan, *, now: datetime) -> int:

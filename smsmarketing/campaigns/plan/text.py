@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +11,7 @@ from django.db import connection
 
 from smsmarketing.campaigns.plan.audience import AudiencePlan
 from smsmarketing.campaigns.plan.statement import SENDABLE
-from smsmarketing.campaigns.rules.template import FieldSpec, Template, template_compile
+from smsmarketing.campaigns.rules.template import FieldSpec, Template, template_compile_row
 from smsmarketing.gateways.rules.encoding import (
     GSM_BASIC,
     GSM_EXTENSION,
@@ -75,18 +75,21 @@ class RowRenderer:
     def __init__(self, template: Template, *, split_mode: SplitMode) -> None:
         self.names: Sequence[str] = tuple(dict.fromkeys(template.places))
         self.columns = [value_sql(name) for name in self.names]
-        self._render: Callable[[Mapping[str, str | None]], str] = template_compile(template)
+        self._render: Callable[[Sequence[str | None]], str] = template_compile_row(
+            template, self.names
+        )
         self._split_mode: SplitMode = split_mode
-        self._constant = None if self.names else self._count(self._render({}))
+        self._constant = None if self.names else self._count(self._render(()))
 
     def _count(self, body: str) -> RenderedText:
         count = text_count(body, split_mode=self._split_mode)
         return RenderedText(body, count.encoding, count.parts)
 
     def render(self, values: Sequence[str | None]) -> RenderedText:
+        """The text for one row of `columns`."""
         if self._constant is not None:
             return self._constant
-        return self._count(self._render(dict(zip(self.names, values, strict=True))))
+        return self._count(self._render(values))
 
 
 @dataclass(frozen=True, kw_only=True)

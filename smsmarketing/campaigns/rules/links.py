@@ -17,7 +17,7 @@ PUBLIC_SHORTENERS: Final = frozenset(
     adf.ly bit.ly bitly.com bl.ink buff.ly clck.ru cutt.ly dub.sh goo.gl is.gd lnkd.in ow.ly qps.ru
     rb.gy rebrand.ly s.id shorte.st short.io shorturl.at smarturl.it soo.gd t.co t.ly tiny.cc
     tinyurl.com tny.im trib.al u.to v.gd x.co
-    """.split()
+    """.split()  # noqa: SIM905 - a list of words to read
 )
 
 

@@ -289,34 +289,41 @@ def template_render(template: Template, values: Mapping[str, str | None]) -> str
 
 def template_compile(template: Template) -> Callable[[Mapping[str, str | None]], str]:
     """Return a fast ``render(values)`` for millions of recipients; raises what it must per row."""
-    readers = [(name, _reader(template.fields[name])) for name in template.places]
-    pattern = "%s".join(literal.replace("%", "%%") for literal in template.literals)
-    if not readers:
+    names = tuple(dict.fromkeys(template.places))
+    render = template_compile_row(template, names)
+    return lambda values: render([values.get(name) for name in names])
+
+
+def template_compile_row(
+    template: Template, names: Sequence[str]
+) -> Callable[[Sequence[str | None]], str]:
+    """Like ``template_compile`` for values in the order of ``names``, which must hold every place."""
+    places = [(names.index(name), _reader(template.fields[name])) for name in template.places]
+    if not places:
         text = template.literal_text
         return lambda values: text
+    pattern = "%s".join(literal.replace("%", "%%") for literal in template.literals)
 
-    def render(values: Mapping[str, str | None]) -> str:
-        return pattern % tuple([read(values.get(name)) for name, read in readers])
+    def render(values: Sequence[str | None]) -> str:
+        return pattern % tuple([read(values[index]) for index, read in places])
 
     return render
 
 
+_REMEMBERED: Final = 20_000
+
+
 def _reader(spec: FieldSpec) -> Callable[[str | None], str]:
-    max_chars = spec.max_chars
-    gsm_only = spec.charset == "gsm"
+    """``value_prepare`` for one field; values come again and again (names, towns), so they are remembered."""
+    known: dict[str | None, str] = {}
 
     def read(value: str | None) -> str:
-        # The usual value needs no cleaning: printable text has no white space but the plain blank.
-        if (
-            value
-            and len(value) <= max_chars
-            and value.isprintable()
-            and value[0] != " "
-            and value[-1] != " "
-            and (not gsm_only or (value.isascii() and "`" not in value))
-        ):
-            return value
-        return value_prepare(spec, value)
+        text = known.get(value)
+        if text is None:
+            text = value_prepare(spec, value)
+            if len(known) < _REMEMBERED:
+                known[value] = text
+        return text
 
     return read
 

@@ -31,6 +31,7 @@ from smsmarketing.campaigns.services.content import (
 )
 from smsmarketing.campaigns.services.drafts import campaign_check, campaign_reopen
 from smsmarketing.campaigns.services.notes import campaign_notify
+from smsmarketing.campaigns.services.wall_time import planned_at
 from smsmarketing.operations.canonical import sha256_hex
 from smsmarketing.operations.errors import Conflict, InvalidInput, RatesUnavailable
 from smsmarketing.operations.states import row_lock, transition_apply
@@ -65,6 +66,7 @@ def campaign_submit(campaign: Campaign, *, actor: Actor, note: str, now: datetim
         recipients=audience.sendable,
         cost=cost_ceiling(cost),
         countries=list(audience.sendable_by_country),
+        now=now,
     )
     request = request_create(
         operation=REVIEW,
@@ -143,9 +145,15 @@ def _sendable_check(audience: AudiencePlan) -> None:
 
 
 def review_facts(
-    campaign: Campaign, *, actor: Actor, recipients: int, cost: Decimal, countries: list[str]
+    campaign: Campaign,
+    *,
+    actor: Actor,
+    recipients: int,
+    cost: Decimal,
+    countries: list[str],
+    now: datetime,
 ) -> dict[str, Any]:
-    """What policies may look at."""
+    """What policies may look at. A campaign without a planned time may start as soon as it is approved."""
     version = campaign.template_version
     known = _countries_sent(campaign)
     return {
@@ -162,7 +170,14 @@ def review_facts(
         ),
         "has_link": bool(campaign.landing_url) or "http" in campaign.body,
         "by_agent": actor.is_agent or campaign.created_by.is_agent,
+        "minutes_to_start": minutes_to_start(campaign, now=now),
     }
+
+
+def minutes_to_start(campaign: Campaign, *, now: datetime) -> int:
+    """Whole minutes until the planned start; 0 when it may start at once."""
+    planned = planned_at(campaign)
+    return 0 if planned is None else max(int((planned - now).total_seconds() // 60), 0)
 
 
 def _countries_sent(campaign: Campaign) -> set[str]:

@@ -10,7 +10,12 @@ from smsmarketing.gateways.services.batches import (
     batch_resume,
     batch_stop,
 )
-from smsmarketing.gateways.services.copying import SLICE_SIZE, MessageRow, messages_copy
+from smsmarketing.gateways.services.copying import (
+    SLICE_SIZE,
+    MessageRow,
+    messages_copy,
+    messages_insert,
+)
 from smsmarketing.gateways.services.gateways import (
     caps_set,
     gateway_create,
@@ -39,6 +44,7 @@ __all__ = [
     "gateway_degrade",
     "gateway_recover",
     "messages_copy",
+    "messages_insert",
     "quota_lock",
     "quota_set",
     "rate_set",

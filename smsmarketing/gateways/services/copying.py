@@ -1,8 +1,8 @@
-"""Writing a batch's messages: COPY in id order, cut into slices (perf.md §3)."""
+"""Writing a batch's messages, set-based, and cutting them into slices (perf.md §3)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
@@ -18,13 +18,20 @@ from smsmarketing.operations.errors import Conflict
 SLICE_SIZE = 500
 _CHUNK = 10 * SLICE_SIZE
 _COPY = (
-    "COPY gateways_message (id, batch_id, contact_id, phone, country, body, encoding, parts, price,"
+    "COPY gateways_message (batch_id, contact_id, phone, country, body, encoding, parts, price,"
     " created_at) FROM STDIN"
 )
-_IDS = (
-    "SELECT nextval(pg_get_serial_sequence('gateways_message', 'id')) FROM generate_series(1, %s)"
-)
-_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+_INSERT = """
+INSERT INTO gateways_message
+    (batch_id, contact_id, phone, country, body, encoding, parts, price, created_at)
+SELECT %s, r.contact_id, r.phone, r.country, %s, %s, %s, r.price, %s FROM ({recipients}) r
+"""
+_CUTS = """
+SELECT min(id), max(id) FROM (
+    SELECT id, (row_number() OVER (ORDER BY id) - 1) / %s AS cut
+    FROM gateways_message WHERE batch_id = %s AND id > %s
+) m GROUP BY cut ORDER BY 1
+"""
 
 
 class MessageRow(NamedTuple):
@@ -40,58 +47,111 @@ class MessageRow(NamedTuple):
 
 
 def messages_copy(batch: Batch, rows: Iterable[MessageRow]) -> int:
-    """Append messages to a batch that is being built; returns how many.
+    """Append rendered messages to a batch that is being built; returns how many.
 
     May be called several times for one batch. Memory stays bounded: rows are read in chunks of
-    5,000, each slice holds at most 500. Raises Conflict when the batch is no longer building.
+    5,000. Raises Conflict when the batch is no longer building.
     """
     now = timezone.now()
-    total = 0
     with transaction.atomic():
-        held = Batch.objects.select_for_update().get(pk=batch.pk)
-        if held.state != "building":
-            raise Conflict(
-                f"This batch is {held.state}; messages can only be added while it is built."
-            )
-        newest = BatchSlice.objects.filter(batch=held).aggregate(number=Max("number"))["number"]
-        number = 0 if newest is None else newest + 1
-        source = iter(rows)
+        held = _building(batch)
+        source, total = iter(rows), 0
         while chunk := list(islice(source, _CHUNK)):
-            ids = _chunk_copy(held.pk, chunk, now)
-            slices = [
-                BatchSlice(
-                    batch=held,
-                    number=number + offset // SLICE_SIZE,
-                    first_id=ids[offset],
-                    last_id=ids[min(offset + SLICE_SIZE, len(ids)) - 1],
-                    not_before=held.not_before or now,
-                )
-                for offset in range(0, len(ids), SLICE_SIZE)
-            ]
-            BatchSlice.objects.bulk_create(slices)
-            number += len(slices)
+            with connection.cursor() as cursor:
+                raw: Any = cursor
+                with raw.copy(_COPY) as copy:
+                    copy.write("".join(_lines(held.pk, chunk, now.isoformat())))
             total += len(chunk)
-        Batch.objects.filter(pk=held.pk).update(
-            planned=F("planned") + total, version=F("version") + 1
-        )
+        _filled(held, total, now)
     batch.refresh_from_db(fields=["planned", "version"])
     return total
 
 
-def _chunk_copy(batch_id: int, chunk: list[MessageRow], now: datetime) -> list[int]:
+def messages_insert(
+    batch: Batch,
+    *,
+    recipients: str,
+    params: Sequence[Any],
+    body: str,
+    encoding: str,
+    parts: int,
+) -> int:
+    """Append one and the same text for many people; returns how many.
+
+    `recipients` is a SELECT of (contact_id, phone, country, price) with its `params`. Raises
+    Conflict when the batch is no longer building.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        held = _building(batch)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _INSERT.format(recipients=recipients),
+                [held.pk, body, encoding, parts, now, *params],
+            )
+            total = int(cursor.rowcount)
+        _filled(held, total, now)
+    batch.refresh_from_db(fields=["planned", "version"])
+    return total
+
+
+def _building(batch: Batch) -> Batch:
+    """The batch, locked. Raises Conflict unless messages may be added to it."""
+    held = Batch.objects.select_for_update().get(pk=batch.pk)
+    if held.state != "building":
+        raise Conflict(f"This batch is {held.state}; messages can only be added while it is built.")
+    return held
+
+
+def _filled(held: Batch, total: int, now: datetime) -> None:
+    """Cut what was just added to a locked batch into slices of at most 500, and count it.
+
+    Other batches may have taken ids in between: a slice is its range of ids within its batch.
+    """
+    before = BatchSlice.objects.filter(batch=held).aggregate(
+        number=Max("number"), last_id=Max("last_id")
+    )
+    number = 0 if before["number"] is None else before["number"] + 1
     with connection.cursor() as cursor:
-        cursor.execute(_IDS, [len(chunk)])
-        ids = [row[0] for row in cursor.fetchall()]
-        raw: Any = cursor
-        with raw.copy(_COPY) as copy:
-            copy.write("".join(_lines(batch_id, ids, chunk, now.isoformat())))
-    return ids
+        cursor.execute(_CUTS, [SLICE_SIZE, held.pk, before["last_id"] or 0])
+        cuts = cursor.fetchall()
+    BatchSlice.objects.bulk_create(
+        (
+            BatchSlice(
+                batch=held,
+                number=number + offset,
+                first_id=first_id,
+                last_id=last_id,
+                not_before=held.not_before or now,
+            )
+            for offset, (first_id, last_id) in enumerate(cuts)
+        ),
+        batch_size=2000,
+    )
+    Batch.objects.filter(pk=held.pk).update(planned=F("planned") + total, version=F("version") + 1)
 
 
-def _lines(batch_id: int, ids: list[int], chunk: list[MessageRow], now: str) -> Iterator[str]:
-    for message_id, row in zip(ids, chunk, strict=True):
-        contact = "\\N" if row.contact_id is None else row.contact_id
+def _lines(batch_id: int, chunk: list[MessageRow], now: str) -> Iterator[str]:
+    prices: dict[Decimal, str] = {}
+    for contact_id, phone, country, body, encoding, parts, price in chunk:
+        cost = prices.get(price)
+        if cost is None:
+            cost = prices[price] = f"{price:f}"
+        person = "\\N" if contact_id is None else contact_id
         yield (
-            f"{message_id}\t{batch_id}\t{contact}\t{row.phone}\t{row.country}\t"
-            f"{row.body.translate(_ESCAPES)}\t{row.encoding}\t{row.parts}\t{row.price:f}\t{now}\n"
+            f"{batch_id}\t{person}\t{phone}\t{country}\t"
+            f"{_escaped(body)}\t{encoding}\t{parts}\t{cost}\t{now}\n"
         )
+
+
+def _escaped(text: str) -> str:
+    """COPY's text form. Four searches cost a fifth of str.translate with a table."""
+    if "\\" in text:
+        text = text.replace("\\", "\\\\")
+    if "\n" in text:
+        text = text.replace("\n", "\\n")
+    if "\r" in text:
+        text = text.replace("\r", "\\r")
+    if "\t" in text:
+        text = text.replace("\t", "\\t")
+    return text

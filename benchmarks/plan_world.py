@@ -1,0 +1,102 @@
+"""A team with a large audience, made by SQL, for the planning benchmarks. Not a benchmark itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+COUNTRIES = ("DE", "FR", "GB", "ES", "IT", "NL", "BE", "SE", "PL", "LT", "LV", "EE")
+
+# 5 % opted out, 2 % without consent, a third with sends in the last days: 1.5 % of all at a cap (perf.md §2).
+_CONTACTS = """
+INSERT INTO contacts_contact (phone, phone_hash, hash_key, country, line_type, first_name, last_name,
+    language, region, time_zone, time_zone_source, customer_key, crm_keys, tags, custom, source,
+    version, created_at, updated_at)
+SELECT '+' || (37060000000 + n), decode(lpad(to_hex(n), 64, '0'), 'hex'), 'k',
+    (%(countries)s::text[])[1 + n %% 12], 'mobile', 'Name' || n %% 997, 'Sur' || n %% 499,
+    CASE WHEN n %% 3 = 0 THEN 'de' ELSE 'en' END, '', '', 'number', 'c' || n, '{}',
+    CASE WHEN n %% 4 = 0 THEN ARRAY['vip'] ELSE ARRAY[]::text[] END,
+    jsonb_build_object('city', 'Town ' || n %% 211), 'bench', 1, now(), now()
+FROM generate_series(1, %(rows)s) n
+"""
+_STATES = """
+INSERT INTO contacts_sendstate (contact_id, brand_id, country, marketing_reason,
+    transactional_reason, consent_expires_at, recent)
+SELECT c.id, %(brand)s, c.country,
+    CASE WHEN c.id %% 20 = 7 THEN 'opted_out' WHEN c.id %% 50 = 3 THEN 'no_consent' END,
+    NULL, NULL,
+    CASE WHEN c.id %% 3 = 0 THEN ARRAY[now() - make_interval(hours => (1 + c.id %% 700)::int),
+        now() - make_interval(hours => (60 + c.id %% 900)::int),
+        now() - make_interval(hours => (140 + c.id %% 1100)::int)]
+    ELSE ARRAY[]::timestamptz[] END
+FROM contacts_contact c ORDER BY c.id
+"""
+_MEMBERS = """
+INSERT INTO contacts_audiencemember (audience_id, contact_id, added_at)
+SELECT %(audience)s, c.id, now() FROM contacts_contact c ORDER BY c.id
+"""
+
+
+@dataclass
+class PlanWorld:
+    """Rows that a campaign needs."""
+
+    team: Any
+    brand: Any
+    user: Any
+    gateway: Any
+    sender: Any
+    audience: Any
+
+
+def world_fill(rows: int) -> PlanWorld:
+    """Make the team and `rows` contacts on one list. Django must be set up."""
+    from django.db import connection, transaction
+    from django.utils import timezone
+
+    from smsmarketing.accounts.models import Brand, Team, User
+    from smsmarketing.contacts.services import audience_save
+    from smsmarketing.gateways import services
+    from smsmarketing.operations.states import row_lock, transition_apply
+
+    team = Team.objects.create(name="Bench", slug="bench")
+    brand = Brand.objects.create(team=team, name="Acme", name_in_texts="Acme")
+    user = User.objects.create_user("bench", password=None)
+    user.teams.add(team)
+    gateway = services.gateway_create(
+        name="Bench",
+        slug="bench",
+        transport="vertexsms",
+        base_url="http://127.0.0.1:9",
+        credentials={"token": "bench"},
+        countries=list(COUNTRIES),
+        rate_per_second=1000,
+        webhook_secret="bench-secret",
+    )
+    sender = services.sender_create(
+        team=team, brand=brand, value="+37060000001", kind="msisdn", can_receive=True
+    )
+    with transaction.atomic():
+        held = row_lock(type(sender), sender.pk)
+        for name in ("submit", "verify"):
+            transition_apply(held, name)
+    sender.refresh_from_db()
+    services.sender_eligibility_set(sender, dict.fromkeys(COUNTRIES, "allowed"))
+    for country in COUNTRIES[:-1]:  # the last one has no price
+        services.rate_set(gateway, country=country, price=Decimal("0.05"))
+    services.quota_set(
+        team,
+        month=timezone.now().date(),
+        message_limit=100_000_000,
+        money_limit=Decimal("10000000"),
+    )
+    audience = audience_save(team_id=team.pk, brand=brand, name="Everybody")
+    with connection.cursor() as cursor:
+        cursor.execute(_CONTACTS, {"countries": list(COUNTRIES), "rows": rows})
+        cursor.execute(_STATES, {"brand": brand.pk})
+        cursor.execute(_MEMBERS, {"audience": audience.pk})
+        cursor.execute(
+            "VACUUM ANALYZE contacts_contact, contacts_sendstate, contacts_audiencemember"
+        )
+    return PlanWorld(team, brand, user, gateway, sender, audience)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, Min
+from django.db.models.functions import TruncHour
 
 from smsmarketing.campaigns.models import Campaign
 from smsmarketing.gateways.rules.messages import MEANINGS
@@ -68,17 +69,13 @@ def progress_view(campaign: Campaign, sends: Any) -> dict[str, Any]:
 
 
 def held_times(campaign: Campaign) -> list[tuple[datetime | None, int]]:
-    """When held messages may go, soonest first; None is a time that nobody knows."""
+    """From when on held messages may go, by hour, soonest first; None is a time that nobody knows."""
     batches = list(campaign.sends.filter(kind="main").values_list("batch_id", flat=True))
     rows = (
         messages_of(batches)
         .filter(state="held")
-        .values("held_until")
-        .annotate(n=Count("id"))
-        .order_by("held_until")
+        .values(hour=TruncHour("held_until"))
+        .annotate(n=Count("id"), first=Min("held_until"))
+        .order_by("hour")
     )
-    by_minute: dict[datetime | None, int] = {}
-    for row in rows:
-        at = row["held_until"].replace(second=0, microsecond=0) if row["held_until"] else None
-        by_minute[at] = by_minute.get(at, 0) + row["n"]
-    return list(by_minute.items())[:12]
+    return [(row["first"], row["n"]) for row in rows]

@@ -85,7 +85,10 @@ class ReportOut(Output):
     cost_rules: str = Field(description="How cost is counted.")
     delivery: Funnel = Field(description="Adds up to the unit.")
     skipped_by_reason: dict[str, int] = Field(
-        description="Messages skipped, held or failed by reason."
+        description="Messages a rule forbade at the last moment, by reason; adds up to delivery.skipped."
+    )
+    other_reasons: dict[str, int] = Field(
+        description="Messages of every other state that have a reason, as state/reason."
     )
     left_out: dict[str, int] = Field(
         description="Contacts of the segment that got no message, by reason."
@@ -157,7 +160,16 @@ def _report(context: Context, data: ReportIn) -> ReportOut:
             "gateway tells them, else at the estimate."
         ),
         delivery=funnel,
-        skipped_by_reason=figures.reasons,
+        skipped_by_reason={
+            reason.removeprefix("skipped/"): count
+            for reason, count in figures.reasons.items()
+            if reason.startswith("skipped/")
+        },
+        other_reasons={
+            reason: count
+            for reason, count in figures.reasons.items()
+            if not reason.startswith("skipped/")
+        },
         left_out={REASONS.get(reason, reason): count for reason, count in figures.left_out.items()},
         failures=[
             ErrorCount(error_class=group, error_code=code, count=count)

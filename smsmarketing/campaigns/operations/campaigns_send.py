@@ -23,6 +23,7 @@ from smsmarketing.campaigns.services.sending import (
 from smsmarketing.campaigns.services.start import campaign_start
 from smsmarketing.campaigns.services.test_sends import campaign_test_send
 from smsmarketing.gateways.models import Batch
+from smsmarketing.gateways.selectors.limits import caps_for
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import ApprovalRequired
 from smsmarketing.operations.types import Context, Input, Kind, Operation, Output, RestRoute
@@ -124,6 +125,8 @@ class ScheduleOut(StateOut):
     frequency_caps_apply: bool = Field(
         description="True for marketing: caps are checked for each message."
     )
+    frequency_caps: list[str] = Field(description="The caps, as the approval signed them.")
+    notify: list[str] = Field(description="User names that are told when it starts and ends.")
 
 
 def _schedule(context: Context, data: ScheduleIn) -> ScheduleOut:
@@ -140,6 +143,11 @@ def _schedule(context: Context, data: ScheduleIn) -> ScheduleOut:
         schedule=schedule_of(campaign),
         gateway=campaign.gateway.name,
         frequency_caps_apply=campaign.purpose == "marketing",
+        frequency_caps=[
+            f"at most {cap.limit} in {cap.window.total_seconds() / 3600:.0f} hours"
+            for cap in caps_for(campaign.brand_id, campaign.purpose)
+        ],
+        notify=list(campaign.notify),
     )
 
 

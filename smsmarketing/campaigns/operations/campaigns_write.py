@@ -21,6 +21,7 @@ from smsmarketing.campaigns.selectors import (
     versions_visible,
 )
 from smsmarketing.campaigns.services.drafts import campaign_create, campaign_update
+from smsmarketing.campaigns.services.review import minutes_to_start
 from smsmarketing.campaigns.services.wall_time import schedule_resolve
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput, NotPermitted
@@ -269,6 +270,7 @@ def _update_facts(context: Context, data: UpdateIn) -> dict[str, Any]:
         "state": str(campaign.state),
         "cost": campaign.cost_ceiling or 0,
         "currency": campaign.gateway.currency,
+        "minutes_to_start": minutes_to_start(campaign, now=context.now),
     }
 
 

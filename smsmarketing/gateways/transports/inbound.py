@@ -35,10 +35,8 @@ def inbound_events(
     text = fields.get("text")
     if not isinstance(text, str):
         raise TransportDataError("no_text", "The field text is missing or is not a string.")
-    if len(text) > MAX_TEXT_CHARACTERS:
-        raise TransportDataError(
-            "too_large", f"The text has more than {MAX_TEXT_CHARACTERS} characters."
-        )
+    # A longer text is cut, not refused: a refusal is repeated for ever, and the "no" in it with it.
+    text = text[:MAX_TEXT_CHARACTERS]
     return [
         InboundEvent(
             gateway_message_id=payload.identifier(fields.get("id")),

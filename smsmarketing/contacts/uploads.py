@@ -57,7 +57,10 @@ def _broken() -> InvalidInput:
 def _uploaded(request: HttpRequest) -> ImportFile:
     if request.method != "POST":
         raise Refused("This path takes POST.", status=405, allow="POST")
-    upload_size_check(request.META.get("CONTENT_LENGTH") or "0")
+    length = request.META.get("CONTENT_LENGTH")
+    if not length:
+        raise Refused("Say how large the upload is: send Content-Length, not chunks.", status=411)
+    upload_size_check(length)
     actor = _actor(request)
     access_check(registry.get("imports.start"), actor)
     kind = (request.content_type or "").lower()

@@ -323,8 +323,21 @@ def test_a_file_that_is_no_csv_is_refused(
     assert not ImportJob.objects.exists()
 
 
-def test_a_quote_that_is_never_closed_names_its_line(bring: Callable[..., ImportJob]) -> None:
-    job = bring(f'phone,name\n{A},Ana\n{B},"Bernd\n' + f"{C},Carl\n" * 3)
+@pytest.mark.parametrize("after", [0, 3])
+def test_a_quote_that_is_never_closed_names_its_line(
+    bring: Callable[..., ImportJob], after: int
+) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        bring(f'phone,name\n{A},Ana\n{B},"Bernd\n' + f"{C},Carl\n" * after)
+    assert refusal.value.details["reason"] == "QUOTING"
+    assert "line 3" in refusal.value.field_errors["file"]
+    assert not ImportJob.objects.exists()
+
+
+def test_a_quote_that_is_never_closed_far_down_ends_the_import(
+    bring: Callable[..., ImportJob],
+) -> None:
+    job = bring("phone,name\n" + f"{A},Ana\n" * 20_000 + f'{B},"Bernd\n{C},Carl\n')
     assert (job.state, job.error_code) == ("failed", "QUOTING")
     assert "line " in job.error_message
     assert not Contact.objects.exists()

@@ -118,15 +118,22 @@ def text_of(head: bytes, encoding: str, *, whole: bool) -> str:
         ) from None
 
 
-def rows_of(text: str, delimiter: str) -> list[list[str]]:
-    """The rows of a sample, without a last row that is cut. Raises FileRefused for broken quoting."""
+def rows_of(text: str, delimiter: str, *, whole: bool = False) -> list[list[str]]:
+    """The rows of a sample, without a last row that is cut. Raises FileRefused for broken quoting;
+    in a `whole` file also for a quote that nothing closes.
+    """
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows = []
+    begun = 0
     try:
         for row in reader:
             rows.append(row)
+            begun = reader.line_num
     except csv.Error as exc:
-        if "unexpected end of data" not in str(exc):
+        if "unexpected end of data" in str(exc):
+            if whole:
+                raise quoting_refused(begun + 1, exc) from None
+        else:
             raise quoting_refused(reader.line_num, exc) from None
     return rows
 
@@ -137,7 +144,7 @@ def quoting_refused(line: int, exc: csv.Error) -> FileRefused:
     if "field larger" in text:
         why = "a cell there is huge: a quote before it is probably not closed"
     elif "unexpected end" in text:
-        why = "the file ends inside a quoted cell"
+        why = "a quoted cell that begins there is never closed"
     elif "NUL" in text:
         why = "there is a NUL character: the file is damaged or not text"
     else:

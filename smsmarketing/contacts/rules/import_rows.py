@@ -23,7 +23,13 @@ from smsmarketing.contacts.rules.import_values import (
     text_read,
     time_read,
 )
-from smsmarketing.contacts.rules.phone import Phone, PhoneError, phone_parse
+from smsmarketing.contacts.rules.phone import (
+    TEXTABLE_LINE_TYPES,
+    Phone,
+    PhoneError,
+    phone_parse,
+)
+from smsmarketing.contacts.rules.phone_patterns import number_match
 
 _MINUTES_BEFORE = timedelta(minutes=5)
 _APART: Final = frozenset(
@@ -158,6 +164,10 @@ def _refused(row_number: int, header: str, text: str, longest: int) -> Reject:
 def _phone(found: Mapping[str, str], row_number: int, plan: Plan) -> Phone | Reject:
     header = plan.headers["phone"]
     raw = found.get("phone", "")
+    # Clean mobile numbers are most of a file; their time zones are not asked for here.
+    answer = number_match(raw) if raw[:1] == "+" and raw[1:].isdecimal() else None
+    if answer is not None and answer[1] in TEXTABLE_LINE_TYPES and raw.isascii():
+        return Phone(raw, *answer, ())
     try:
         phone = phone_parse(
             raw, (found.get("country") or plan.default_region or "").upper() or None

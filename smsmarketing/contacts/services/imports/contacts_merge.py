@@ -263,7 +263,6 @@ def contacts_chunk(
         cursor.execute(upsert_sql(stage), params)
         if cursor.rowcount < params["upto"] - params["after"]:
             cursor.execute(attach_sql(stage), params)
-        cursor.execute("ANALYZE contacts_import_chunk")
         cursor.execute(
             "SELECT count(*) FILTER (WHERE created), count(*) FILTER (WHERE touched AND NOT created),"
             " count(*) FILTER (WHERE NOT touched) FROM contacts_import_chunk"

@@ -155,7 +155,7 @@ def file_look(upload: ImportFile, *, encoding: str = "", delimiter: str = "") ->
         encoding = encoding or encoding_detect(head)
         text = text_of(head, encoding, whole=whole)
         delimiter = delimiter or delimiter_detect(text.splitlines()[0] if text.strip() else "")
-        rows = rows_of(text, delimiter)
+        rows = rows_of(text, delimiter, whole=whole)
         headers = header_check(rows[0] if rows else [])
         sample = [row for row in rows[1:] if any(row)][:SAMPLE_ROWS]
         if whole and not sample:

@@ -167,7 +167,7 @@ class _Work:
                 cursor.execute(
                     f"CREATE UNLOGGED TABLE {stage.todo} (seq bigint, line integer, action text)"
                 )
-                cursor.execute(f"ANALYZE {stage.table}")
+                cursor.execute(f"ANALYZE {stage.table} (phone, line)")
                 if job.kind == "contacts":
                     params = contacts_merge.merge_params(job, self.plan, now=now)
                     cursor.execute(contacts_merge.compare_sql(stage, self.plan, job), params)

@@ -30,7 +30,8 @@ WHERE id BETWEEN %s AND %s AND batch_id = %s AND state = 'held' AND held_until <
 """
 _ROWS = """
 SELECT m.id, m.phone, m.contact_id, m.country, m.body, m.parts, m.parts * m.price, m.attempt,
-       coalesce(c.time_zone, ''), coalesce(c.time_zone_source, 'number'), coalesce(c.region, '')
+       coalesce(c.time_zone, ''), coalesce(c.region, ''),
+       CASE WHEN c.phone = m.phone THEN c.phone_hash END
 FROM gateways_message m
 LEFT JOIN contacts_contact c ON c.id = m.contact_id
 WHERE m.id BETWEEN %s AND %s AND m.batch_id = %s AND m.state = 'queued'
@@ -76,8 +77,9 @@ class Row:
     cost: Any
     attempt: int
     time_zone: str
-    time_zone_source: str
     region: str
+    phone_hash: bytes | None
+    """The contact's own, when the message goes to the number the contact has now."""
 
 
 @dataclass(slots=True)

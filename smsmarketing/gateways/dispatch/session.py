@@ -42,7 +42,7 @@ def array_of_bytes(values: Iterable[bytes]) -> str:
 def _quoted(value: str | None) -> str:
     if value is None:
         return "NULL"
-    if value.isalnum():
+    if not value or value.isalnum():
         return f'"{value}"'
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -93,8 +93,13 @@ checked AS MATERIALIZED (
             )
         END AS capped
     FROM wave w
-    LEFT JOIN contacts_sendstate s
-        ON s.brand_id = %(brand)s AND s.contact_id = w.contact_id
+    -- LIMIT keeps the planner from joining the whole brand when its statistics are stale.
+    LEFT JOIN LATERAL (
+        SELECT t.id, t.marketing_reason, t.transactional_reason, t.consent_expires_at, t.recent
+        FROM contacts_sendstate t
+        WHERE t.brand_id = %(brand)s AND t.contact_id = w.contact_id
+        LIMIT 1
+    ) s ON true
     LEFT JOIN gateways_sendereligibility e ON e.sender_id = %(sender)s AND e.country = w.country
     LEFT JOIN LATERAL (
         SELECT min([suppression_rank]) AS rank

@@ -145,7 +145,7 @@ def _slices_close(report: SweepReport, now: datetime) -> None:
         with transaction.atomic():
             batch = services.batch_lock(batch_id)
             if BatchSlice.objects.filter(pk=slice_id, state="done").update(state="closed"):
-                services.batch_settle(batch, slice_id=slice_id, now=now)
+                services.batch_settle(batch, slice_ids=[slice_id], now=now)
                 report.slices_closed += 1
 
 

@@ -7,6 +7,7 @@ through has nothing reserved and has spent exactly what its messages were billed
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -30,7 +31,8 @@ FROM (
     LEFT JOIN gateways_message m
         ON m.id BETWEEN t.first_id AND t.last_id AND m.batch_id = t.batch_id
         AND (m.accepted_at IS NOT NULL OR m.state = 'unknown')
-    WHERE t.batch_id = %(batch)s AND (%(slice)s::bigint IS NULL OR t.id = %(slice)s)
+    WHERE t.batch_id = %(batch)s
+      AND (%(slices)s::bigint[] IS NULL OR t.id = ANY(%(slices)s::bigint[]))
     GROUP BY t.id
 ) charged
 WHERE s.id = charged.id
@@ -108,8 +110,10 @@ def batch_reserve(batch: Batch, estimate: Estimate, *, now: datetime) -> None:
     batch.money_reserved = estimate.money
 
 
-def batch_settle(batch: Batch, *, slice_id: int | None = None, now: datetime | None = None) -> None:
-    """Charge what was accepted since the last time, for one slice or all of the batch.
+def batch_settle(
+    batch: Batch, *, slice_ids: Sequence[int] | None = None, now: datetime | None = None
+) -> None:
+    """Charge what was accepted since the last time, for some slices or all of the batch.
 
     With the batch done or stopped, what is still reserved and not on the wire is released. Locks
     the batch, then the quota. Safe to repeat: a second call changes nothing.
@@ -118,7 +122,8 @@ def batch_settle(batch: Batch, *, slice_id: int | None = None, now: datetime | N
     with transaction.atomic():
         held = Batch.objects.select_for_update().get(pk=batch.pk)
         with connection.cursor() as cursor:
-            cursor.execute(_SLICE_CHARGED, {"batch": held.pk, "slice": slice_id})
+            wanted = None if slice_ids is None else list(slice_ids)
+            cursor.execute(_SLICE_CHARGED, {"batch": held.pk, "slices": wanted})
             charged = cursor.fetchall()
         parts = sum(row[0] for row in charged)
         money = sum((row[1] for row in charged), Decimal(0))

@@ -125,6 +125,9 @@ def _today(actor: Actor) -> dict[str, Any]:
         "parts": parts_of(total),
         "total": sum(total.values()),
         "url": first_url("admin:gateways_batch_changelist", operation="send_batches.list"),
+        "messages_url": first_url("admin:gateways_message_changelist")
+        if actor.may("gateways.message_view")
+        else "",
     }
 
 

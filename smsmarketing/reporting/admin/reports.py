@@ -12,9 +12,8 @@ from django.template.response import TemplateResponse
 from django.views.decorators.http import require_safe
 
 from smsmarketing.campaigns.admin.calls import page_call
-from smsmarketing.campaigns.admin.progress import parts_of
+from smsmarketing.campaigns.admin.progress import parts_of, progress_listed
 from smsmarketing.campaigns.models import Campaign
-from smsmarketing.campaigns.operations.shapes import progress_of
 from smsmarketing.campaigns.plan import REASONS
 from smsmarketing.campaigns.selectors import campaigns_visible
 from smsmarketing.gateways.rules.messages import SKIP_REASONS
@@ -63,7 +62,7 @@ def report_list(request: HttpRequest) -> HttpResponse:
         request.GET.get("page")
     )
     campaigns = list(page.object_list)
-    progress = progress_of(campaigns)
+    progress = progress_listed(campaigns)
     context = {
         **admin.site.each_context(request),
         "title": "Campaign reports",

@@ -63,10 +63,9 @@ DISCLOSURE = (
 def sample_rows() -> Iterator[tuple[str, ...]]:
     """Rows with consent: half in Malaysia, half in the US Central time zone."""
     for number in range(PER_COUNTRY):
-        area = CENTRAL_AREAS[number % len(CENTRAL_AREAS)]
         state = "WI" if number % len(CENTRAL_AREAS) < 5 else "IA"
-        yield _row(f"+1{area}55501{number // len(CENTRAL_AREAS):02d}", number, state)
-        yield _row(f"+60123{400_000 + number:06d}", number + 1, "")
+        yield _row(_us_phone(number), number, state)
+        yield _row(_my_phone(number), number, "")
 
 
 def sample_without_consent() -> Iterator[tuple[str, ...]]:
@@ -76,9 +75,20 @@ def sample_without_consent() -> Iterator[tuple[str, ...]]:
 
 
 def sample_opted_out() -> Iterator[tuple[str, str]]:
-    """Numbers of an opt-out list, with the reason."""
-    for number in range(OPTED_OUT):
+    """An old opt-out list: people who signed up later in both countries alike, and strangers."""
+    for number in range(OPTED_OUT // 3):
+        yield _us_phone(number * 10 + 5), "opt_out"
+        yield _my_phone(number * 10 + 5), "opt_out"
         yield f"+120755501{number:02d}", "opt_out"
+
+
+def _us_phone(number: int) -> str:
+    area = CENTRAL_AREAS[number % len(CENTRAL_AREAS)]
+    return f"+1{area}55501{number // len(CENTRAL_AREAS):02d}"
+
+
+def _my_phone(number: int) -> str:
+    return f"+60123{400_000 + number:06d}"
 
 
 def _row(phone: str, number: int, state: str) -> tuple[str, ...]:

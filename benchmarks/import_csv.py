@@ -7,6 +7,8 @@ Measured: reading and cleaning the file, staging, comparing, merging contacts, s
 events and list members, with progress committed chunk by chunk. The limit is COPY of the rows that
 came out into empty tables with the same columns and indexes, measured in the same run; "as a user"
 imports with consent evidence for the file and a list, "contacts only" without both.
+Wall clock decides; with busy neighbours look at the CPU column: microseconds a row of this process
+and its PostgreSQL backend together.
 Targets (perf.md §7): new >= 0.55 and unchanged >= 0.8 of the limit's rows/s, memory < 300 MB.
 """
 
@@ -18,7 +20,7 @@ import resource
 import sys
 import tempfile
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import django
@@ -52,8 +54,34 @@ def file_write(path: Path, rows: int, *, first: int) -> None:
             target.write(f"+4475{number:08},N{number % 997},en,t{number % 9},c{number}\n")
 
 
-def import_time(path: Path, world: Any, *, full: bool) -> tuple[float, dict[str, int]]:
-    """Seconds from the stored upload to a finished import, and its counts."""
+class Clock:
+    """Seconds on the wall, and of CPU of this process and its PostgreSQL backend."""
+
+    def __init__(self) -> None:
+        self.wall = self.cpu = 0.0
+
+    def __enter__(self) -> Clock:
+        self._start = (perf_counter(), self._used())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        wall, cpu = self._start
+        self.wall += perf_counter() - wall
+        self.cpu += self._used() - cpu
+
+    @staticmethod
+    def _used() -> float:
+        from django.db import connection
+
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            backend = Path(f"/proc/{cursor.fetchone()[0]}/stat")
+        ticks = backend.read_text().rpartition(")")[2].split()[11:13]
+        return process_time() + sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+
+def import_time(path: Path, world: Any, *, full: bool) -> tuple[Clock, dict[str, int]]:
+    """From the stored upload to a finished import, and its counts."""
     from django.db import transaction
 
     from smsmarketing.contacts.services import imports
@@ -63,37 +91,36 @@ def import_time(path: Path, world: Any, *, full: bool) -> tuple[float, dict[str,
             iter(lambda: source.read(2**20), b""), file_name=path.name, user=world.user
         )
     options = imports.ImportOptions(consent=CONSENT if full else None)
-    start = perf_counter()
-    with transaction.atomic():
-        job = imports.import_create(
-            upload,
-            kind="contacts",
-            brand=world.brand,
-            created_by=world.user,
-            options=options,
-            audience=world.audience if full else None,
-            mapping={
-                "phone": "phone",
-                "name": "first_name",
-                "lang": "language",
-                "tags": "tags",
-                "id": "customer_key",
-            },
-        )
-        imports.import_start(job)
-    imports.import_work(job.pk)
-    took = perf_counter() - start
+    with Clock() as clock:
+        with transaction.atomic():
+            job = imports.import_create(
+                upload,
+                kind="contacts",
+                brand=world.brand,
+                created_by=world.user,
+                options=options,
+                audience=world.audience if full else None,
+                mapping={
+                    "phone": "phone",
+                    "name": "first_name",
+                    "lang": "language",
+                    "tags": "tags",
+                    "id": "customer_key",
+                },
+            )
+            imports.import_start(job)
+        imports.import_work(job.pk)
     job.refresh_from_db()
     if job.state != "done":
         raise SystemExit(f"the import ended as {job.state}: {job.error_message}")
-    return took, job.counts
+    return clock, job.counts
 
 
-def copy_time(tables: tuple[str, ...], folder: Path, since: dict[str, int]) -> float:
-    """Seconds of COPY into empty tables of the same shape and indexes, of the rows just made."""
+def copy_time(tables: tuple[str, ...], folder: Path, since: dict[str, int]) -> Clock:
+    """COPY into empty tables of the same shape and indexes, of the rows just made."""
     from django.db import connection
 
-    took = 0.0
+    clock = Clock()
     for table in tables:
         rows = folder / f"{table}.rows"
         columns = _columns(table)
@@ -103,16 +130,18 @@ def copy_time(tables: tuple[str, ...], folder: Path, since: dict[str, int]) -> f
                 for block in out:
                     target.write(block)
             cursor.execute(f"CREATE TABLE limit_{table} (LIKE {table} INCLUDING ALL)")
-        with connection.cursor() as cursor, rows.open("rb") as source:
-            start = perf_counter()
-            with cursor.copy(f"COPY limit_{table} ({columns}) FROM STDIN") as into:
-                while block := source.read(2**18):
-                    into.write(block)
-            took += perf_counter() - start
+        with (
+            clock,
+            rows.open("rb") as source,
+            connection.cursor() as cursor,
+            cursor.copy(f"COPY limit_{table} ({columns}) FROM STDIN") as into,
+        ):
+            while block := source.read(2**18):
+                into.write(block)
         with connection.cursor() as cursor:
             cursor.execute(f"DROP TABLE limit_{table}")
         rows.unlink()
-    return took
+    return clock
 
 
 def _columns(table: str) -> str:
@@ -156,7 +185,9 @@ def main() -> int:
 
     missed = []
     print(f"{rows:,} rows")
-    print(f"{'import':<28}{'rows/s':>10}{'COPY rows/s':>13}{'ratio':>8}{'target':>8}")
+    print(
+        f"{'import':<28}{'rows/s':>9}{'COPY':>9}{'ratio':>7}{'target':>8}{'CPU us':>9}{'COPY':>7}{'ratio':>7}"
+    )
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         settings.MEDIA_ROOT = folder / "media"
@@ -165,16 +196,16 @@ def main() -> int:
             path = folder / "list.csv"
             file_write(path, rows, first=number * rows)
             since = newest(tables)
-            took = {"new": import_time(path, world, full=number == 1)[0]}
-            took["unchanged"], counts = import_time(path, world, full=number == 1)
-            assert counts["unchanged"] == rows, counts
-            limit = copy_time(tables, folder, since)
-            for kind, seconds in took.items():
-                ratio = limit / seconds
-                missed += [f"{name}, {kind}"] if ratio < TARGETS[kind] else []
+            for kind, target in TARGETS.items():
+                took, counts = import_time(path, world, full=number == 1)
+                assert counts["unchanged"] == (rows if kind == "unchanged" else 0), counts
+                limit = copy_time(tables, folder, since)
+                ratio = limit.wall / took.wall
+                missed += [f"{name}, {kind}"] if ratio < target else []
                 print(
-                    f"{name + ', ' + kind:<28}{rows / seconds:>10,.0f}{rows / limit:>13,.0f}"
-                    f"{ratio:>8.2f}{TARGETS[kind]:>8.2f}"
+                    f"{name + ', ' + kind:<28}{rows / took.wall:>9,.0f}{rows / limit.wall:>9,.0f}"
+                    f"{ratio:>7.2f}{target:>8.2f}{took.cpu / rows * 1e6:>9.1f}"
+                    f"{limit.cpu / rows * 1e6:>7.1f}{limit.cpu / took.cpu:>7.2f}"
                 )
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory of the importing process: {memory:,.0f} MB (target < {MEMORY_MB} MB)")

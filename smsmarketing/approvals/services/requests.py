@@ -113,7 +113,11 @@ def _waiting(
 ) -> ActionRequest | None:
     """The identical request that waits already; one's own other one is superseded."""
     if not object_id:
-        return None
+        # Nothing to lock, e.g. a segment from a preview: the same wish twice is one request.
+        same = ActionRequest.objects.filter(
+            operation=operation, requester_id=actor.user_id, content_hash=digest, state="pending"
+        )
+        return same.select_for_update().first()
     found = (
         ActionRequest.objects.select_for_update()
         .filter(operation=operation, object_type=object_type, object_id=object_id, state="pending")

@@ -24,10 +24,9 @@ from smsmarketing.campaigns.admin import actions, composer
 from smsmarketing.campaigns.admin.actions import text_panel
 from smsmarketing.campaigns.admin.calls import Answer, errors_split, page_call
 from smsmarketing.campaigns.admin.copy_form import fit_posted
-from smsmarketing.campaigns.admin.progress import parts_of, progress_view
+from smsmarketing.campaigns.admin.progress import parts_of, progress_listed, progress_view
 from smsmarketing.campaigns.admin.steps import banner_of, due_words, request_of
 from smsmarketing.campaigns.models import Campaign
-from smsmarketing.campaigns.operations.shapes import progress_of
 from smsmarketing.campaigns.selectors import campaigns_visible
 from smsmarketing.operations.surfaces.admin import OperationAdmin
 from smsmarketing.operations.surfaces.admin.actors import admin_actor
@@ -87,7 +86,7 @@ class CampaignAdmin(OperationAdmin):
         tab = request.GET.get("show", "all")
         tab = tab if tab in TABS else "all"
         rows = self.visible(actor).select_related(
-            "brand", "segment", "gateway", "created_by", "team"
+            "brand", "segment", "gateway", "created_by__owner", "team"
         )
         search = request.GET.get("q", "").strip()[:100]
         if search:
@@ -160,7 +159,11 @@ class CampaignAdmin(OperationAdmin):
         """The preview panel for the text that is being typed."""
         if request.method != "POST" or not self.has_view_permission(request):
             raise PermissionDenied
-        context = {"preview": fit_posted(request), "sender": request.POST.get("sender_words", "")}
+        context = {
+            "preview": fit_posted(request),
+            "sender": request.POST.get("sender_words", ""),
+            "editable": True,
+        }
         return JsonResponse({"html": render_to_string("admin/campaigns/fit.html", context)})
 
     def compose(self, request: HttpRequest) -> HttpResponse:
@@ -184,7 +187,13 @@ class CampaignAdmin(OperationAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         rows = self.visible(admin_actor(request)).select_related(
-            "brand", "segment", "sender", "gateway", "created_by", "team", "template_version"
+            "brand",
+            "segment",
+            "sender",
+            "gateway",
+            "created_by__owner",
+            "team",
+            "template_version",
         )
         found = rows.filter(pk=pk).first() if str(pk).isdecimal() else None
         if found is None:
@@ -213,7 +222,7 @@ class CampaignAdmin(OperationAdmin):
             "original": campaign,
             "campaign": campaign,
             "out": read.result,
-            "owner": person_name(campaign.created_by),
+            "owner": owner_words(campaign),
             "due": due_words(campaign),
             "banner": banner_of(campaign, actor),
             "preview": text_panel(request, campaign, message=read.result.final_message),
@@ -267,7 +276,7 @@ def _in_tab(rows: QuerySet[Any], tab: str) -> QuerySet[Any]:
 
 def _row_views(campaigns: list[Campaign]) -> list[dict[str, Any]]:
     """What the list shows of each campaign."""
-    progress = progress_of(campaigns)
+    progress = progress_listed(campaigns)
     rows = []
     for campaign in campaigns:
         sends = progress[campaign.pk]
@@ -277,18 +286,26 @@ def _row_views(campaigns: list[Campaign]) -> list[dict[str, Any]]:
         rows.append(
             {
                 "campaign": campaign,
-                "owner": person_name(campaign.created_by),
+                "owner": owner_words(campaign),
                 "due": due_words(campaign),
                 "recipients": recipients,
                 "cost": (cost, preview.get("currency", "")) if cost is not None else None,
                 "ceiling": None
                 if campaign.cost_ceiling is None
                 else (campaign.cost_ceiling, campaign.gateway.currency),
-                "parts": parts_of(sends.by_state) if sends.planned else [],
+                "parts": parts_of(sends.by_state),
                 "delivered": sends.by_state.get("delivered", 0),
             }
         )
     return rows
+
+
+def owner_words(campaign: Campaign) -> str:
+    """Who made it; an agent is named with the person who answers for it."""
+    author = campaign.created_by
+    if author.is_agent and author.owner is not None:
+        return f"{person_name(author)}, an agent of {person_name(author.owner)}"
+    return person_name(author)
 
 
 def _frozen(campaign: Campaign, actor: Actor) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,8 @@ from typing import Any
 from django.db.models import Count, Min
 from django.db.models.functions import TruncHour
 
-from smsmarketing.campaigns.models import Campaign
+from smsmarketing.campaigns.models import Campaign, CampaignSend
+from smsmarketing.campaigns.operations.shapes import Progress, progress_of
 from smsmarketing.gateways.rules.messages import MEANINGS
 from smsmarketing.gateways.selectors.batches import messages_of
 
@@ -30,6 +31,8 @@ ORDER = (
     "stopped",
     "quarantined",
 )
+COUNTED_MOST = 50_000
+"""Lists count the messages of a campaign up to this size, and of every running one; others show what was planned."""
 MOVING = frozenset({"planned", "queued", "held", "handing_over", "accepted"})
 
 
@@ -51,6 +54,26 @@ def parts_of(by_state: Mapping[str, int]) -> list[Part]:
         for state in ORDER
         if by_state.get(state)
     ]
+
+
+def progress_listed(campaigns: Sequence[Campaign]) -> dict[int, Progress]:
+    """Progress for a list: by state where counting is cheap or the send is running, else the total alone."""
+    planned = dict(
+        CampaignSend.objects.filter(kind="main", campaign__in=campaigns).values_list(
+            "campaign_id", "batch__planned"
+        )
+    )
+    counted = [
+        campaign
+        for campaign in campaigns
+        if campaign.pk in planned
+        and (planned[campaign.pk] <= COUNTED_MOST or str(campaign.state) in {"sending", "paused"})
+    ]
+    found = {
+        campaign.pk: Progress(planned=planned.get(campaign.pk, 0), by_state={})
+        for campaign in campaigns
+    }
+    return found | progress_of(counted)
 
 
 def progress_view(campaign: Campaign, sends: Any) -> dict[str, Any]:

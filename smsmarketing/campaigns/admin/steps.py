@@ -154,7 +154,7 @@ def _approved(desk: _Desk) -> None:
     banner.title, banner.tone = "Approved", "good"
     banner.text = "Exactly this content may be sent. A change of it needs a new review."
     if campaign.hold_reason:
-        banner.text = f"{campaign.hold_reason} {banner.text}"
+        banner.text = f"{banner.text} Last note: {campaign.hold_reason}"
     if campaign.scheduled_local:
         when = f"{campaign.scheduled_local.replace('T', ' ')} {campaign.scheduled_zone}"
         banner.text += f" The approval covers {when}."

@@ -105,7 +105,7 @@ def report_page(request: HttpRequest, pk: int) -> HttpResponse:
         "report": report,
         "per": per,
         "funnel": _funnel(report),
-        "reasons": _reasons(report.skipped_by_reason),
+        "reasons": _reasons(report),
         "left_out": sum(report.left_out.values()),
         "failures": [
             {
@@ -146,8 +146,10 @@ def _funnel(report: Any) -> list[dict[str, Any]]:
     return rows
 
 
-def _reasons(counts: dict[str, int]) -> list[dict[str, Any]]:
-    """`state/reason` with counts, in words."""
+def _reasons(report: Any) -> list[dict[str, Any]]:
+    """Why messages were skipped, held or stopped, in words."""
+    counts = {f"skipped/{reason}": n for reason, n in report.skipped_by_reason.items()}
+    counts |= report.other_reasons
     rows = []
     for key, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
         state, _, reason = key.partition("/")

@@ -563,3 +563,26 @@ def test_old_files_and_dry_runs_are_cleared_away(
     assert list(private_folder.iterdir()) == []
     done.refresh_from_db()
     assert done.state == "done"
+
+
+def test_a_no_under_an_older_key_stops_a_new_contact(
+    bring: Callable[..., ImportJob],
+    brand: Brand,
+    make_contact: Callable[..., Contact],
+    settings: Any,
+) -> None:
+    """[R-4.10]: also for a number that was erased, of which only the hash is left."""
+    settings.PHONE_HASH_KEYS = {"old": "o" * 40}
+    for phone in (A, B):
+        suppression_add(
+            phone=phone, scope="brand", reason="opt_out", source="inbound", evidence={}, brand=brand
+        )
+    Suppression.objects.update(phone=None)
+    settings.PHONE_HASH_KEYS = {"new": "n" * 40, "old": "o" * 40}
+    make_contact(A, consent=True)
+    bring(f"phone\n{B}\n{C}\n", options={"consent": CONSENT})
+    reasons = {
+        contact.phone: state_of(contact, brand).marketing_reason
+        for contact in Contact.objects.all()
+    }
+    assert reasons == {A: "opted_out", B: "opted_out", C: None}

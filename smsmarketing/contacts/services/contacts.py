@@ -14,6 +14,7 @@ from smsmarketing.contacts.models import Contact
 from smsmarketing.contacts.phones import hash_key_id, phone_hash
 from smsmarketing.contacts.rules.phone import Phone
 from smsmarketing.contacts.services.consent import consents_void
+from smsmarketing.contacts.services.key_change import suppressions_take_over
 from smsmarketing.contacts.services.states import send_state_refresh, send_states_settle
 from smsmarketing.operations.errors import Conflict, InvalidInput
 
@@ -74,6 +75,8 @@ def contact_upsert(
     if changed:
         row.updated_at = now
         row.save()
+    if created or "phone" in changed:
+        suppressions_take_over([phone.e164] if phone else [])
     send_state_refresh([row.pk], [brand_id], now=now)
     if changed and not created:
         send_state_refresh([row.pk], now=now)

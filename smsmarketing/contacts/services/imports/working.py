@@ -41,7 +41,7 @@ logger = structlog.get_logger("smsmarketing.contacts.imports")
 
 SILENT_AFTER = timedelta(seconds=60)
 CRASHES_MAX = 3
-MERGE_ROWS = 50_000
+MERGE_ROWS = 20_000  # a STOP of one of these numbers waits until its chunk is committed
 _DUPLICATE = "DUPLICATE_IN_FILE"
 
 

@@ -133,9 +133,12 @@ def _reviewable(campaign: Campaign) -> None:
 def _sendable_check(audience: AudiencePlan) -> None:
     if audience.sendable:
         return
-    if audience.excluded.get("no_rate"):
+    unpriced = audience.excluded.get("no_rate", 0)
+    if unpriced:
         raise RatesUnavailable(
-            "No price is known for any country of this audience. Load rates for the gateway first."
+            f"Nobody in this segment can be sent to; for {unpriced} of them the gateway has no price. Load its rates, "
+            "or change the segment.",
+            details={"matched": audience.matched, "excluded": audience.excluded},
         )
     raise Conflict(
         "Nobody in this segment can be sent to; see the exclusion reasons in "

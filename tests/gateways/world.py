@@ -81,7 +81,7 @@ class World:
         Great Britain has no day without marketing; use `quiet_mode="normal"`, where the zone that
         the person told counts alone [R-3.7].
         """
-        return self.contacts(count, prefix="+44770", country="GB", zone=noon_zone())
+        return self.contacts(count, prefix="+44750", country="GB", zone=noon_zone())
 
     def approval(
         self, *, content_hash: str = HASH, ceiling: Decimal | None = None

@@ -293,4 +293,8 @@ def test_the_list_filters_and_hints_when_empty(desk: Desk) -> None:
     assert "Nothing is being sent" in browser.get(address, {"show": "running"}).content.decode()
     assert "Nothing fits" in browser.get(address, {"q": "zzz"}).content.decode()
     assert browser.get(address, {"show": "nonsense", "page": "x"}).status_code == 200
+    for name in ("campaigns_campaign", "campaigns_template", "contacts_segment"):
+        assert browser.get(url(f"{name}_changelist"), {"q": "a\x00b"}).status_code == 200
+        for pk in ("0", "9" * 30, "x"):
+            assert browser.get(url(f"{name}_change", pk)).status_code == 404
     assert browser.post(address, {"action": "delete_selected"}).status_code == 403

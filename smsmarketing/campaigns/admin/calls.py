@@ -55,6 +55,11 @@ def page_call(
     return Answer(held=outcome, replayed=outcome.replayed)
 
 
+def search_of(request: HttpRequest) -> str:
+    """What was typed into a list's search box; NUL, which no column can hold, is dropped."""
+    return request.GET.get("q", "").replace("\x00", "").strip()[:100]
+
+
 def key_of(request: HttpRequest) -> str:
     """The idempotency key that the form carries [R-8.9]."""
     return request.POST.get(KEY_FIELD, "")[:200]

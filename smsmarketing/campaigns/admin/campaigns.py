@@ -22,12 +22,14 @@ from django.views.decorators.cache import never_cache
 from smsmarketing.accounts.selectors import person_name
 from smsmarketing.campaigns.admin import actions, composer
 from smsmarketing.campaigns.admin.actions import text_panel
-from smsmarketing.campaigns.admin.calls import Answer, errors_split, page_call
+from smsmarketing.campaigns.admin.calls import Answer, errors_split, page_call, search_of
 from smsmarketing.campaigns.admin.copy_form import fit_posted
 from smsmarketing.campaigns.admin.progress import parts_of, progress_listed, progress_view
 from smsmarketing.campaigns.admin.steps import banner_of, due_words, request_of
 from smsmarketing.campaigns.models import Campaign
 from smsmarketing.campaigns.selectors import campaigns_visible
+from smsmarketing.campaigns.templatetags.desk import state_words
+from smsmarketing.gateways.rules.messages import MEANINGS
 from smsmarketing.operations.surfaces.admin import OperationAdmin
 from smsmarketing.operations.surfaces.admin.actors import admin_actor
 from smsmarketing.operations.types import Actor
@@ -88,7 +90,7 @@ class CampaignAdmin(OperationAdmin):
         rows = self.visible(actor).select_related(
             "brand", "segment", "gateway", "created_by__owner", "team"
         )
-        search = request.GET.get("q", "").strip()[:100]
+        search = search_of(request)
         if search:
             rows = rows.filter(Q(name__icontains=search) | Q(segment__name__icontains=search))
         if request.GET.get("mine"):
@@ -224,6 +226,8 @@ class CampaignAdmin(OperationAdmin):
             "out": read.result,
             "owner": owner_words(campaign),
             "due": due_words(campaign),
+            "quiet": composer.QUIET_WORDS.get(campaign.quiet_mode, campaign.quiet_mode),
+            "ceiling": (campaign.cost_ceiling, campaign.gateway.currency),
             "banner": banner_of(campaign, actor),
             "preview": text_panel(request, campaign, message=read.result.final_message),
             "sender": campaign.sender.value,
@@ -257,12 +261,19 @@ def _checks(explained: Any) -> list[dict[str, Any]]:
     return [
         {
             "check": check.check,
-            "passed": check.passed,
-            "value": _INSTANT.sub(_local_text, check.value),
+            # What has not happened yet is no failure.
+            "passed": None if check.at is None and not check.passed else check.passed,
+            "value": _value_words(_INSTANT.sub(_local_text, check.value)),
             "at": check.at,
         }
         for check in explained.checks
     ]
+
+
+def _value_words(value: str) -> str:
+    """A message's state in words, where the value begins with one."""
+    state, space, rest = value.partition(" ")
+    return state_words(state) + space + rest if state in MEANINGS else value
 
 
 def _local_text(found: re.Match[str]) -> str:

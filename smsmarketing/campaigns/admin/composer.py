@@ -289,9 +289,6 @@ def _choices(actor: Actor, campaign: Campaign | None) -> dict[str, Any]:
             (str(row.pk), f"{row.template.name}, version {row.number} ({row.language})")
             for row in newest.values()
         ],
-        "template_texts": {
-            str(row.pk): {"body": row.body, "fields": row.fields} for row in newest.values()
-        },
     }
 
 

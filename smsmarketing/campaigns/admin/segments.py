@@ -22,6 +22,7 @@ from smsmarketing.campaigns.admin.calls import (
     key_new,
     key_of,
     page_call,
+    search_of,
 )
 from smsmarketing.campaigns.admin.copy_form import whole
 from smsmarketing.campaigns.admin.criteria_form import (
@@ -85,7 +86,7 @@ class SegmentAdmin(OperationAdmin):
             raise PermissionDenied
         actor = admin_actor(request)
         rows = self.visible(actor).select_related("brand", "created_by").order_by("-id")
-        search = request.GET.get("q", "").strip()[:100]
+        search = search_of(request)
         if search:
             rows = rows.filter(name__icontains=search)
         page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))

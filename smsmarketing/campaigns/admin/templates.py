@@ -23,6 +23,7 @@ from smsmarketing.campaigns.admin.calls import (
     key_new,
     key_of,
     page_call,
+    search_of,
 )
 from smsmarketing.campaigns.admin.copy_form import (
     FieldRow,
@@ -86,7 +87,7 @@ class TemplateAdmin(OperationAdmin):
             raise PermissionDenied
         actor = admin_actor(request)
         rows = self.visible(actor).select_related("brand").prefetch_related("versions")
-        search, use_case = request.GET.get("q", "").strip()[:100], request.GET.get("use", "")
+        search, use_case = search_of(request), request.GET.get("use", "")
         if search:
             rows = rows.filter(name__icontains=search)
         if use_case in USE_CASES:

@@ -145,7 +145,7 @@ def _report(context: Context, data: ReportIn) -> ReportOut:
         campaign_id=campaign.pk,
         name=campaign.name,
         state=str(campaign.state),
-        final=campaign.started_at is not None and funnel.open == 0 and funnel.planned > 0,
+        final=campaign.finished_at is not None and funnel.open == 0,
         date_range=[campaign.started_at, campaign.finished_at],
         gateway=campaign.gateway.name,
         data_updated_at=totals.updated_at if totals else None,

@@ -38,11 +38,14 @@ SELECT m.country, count(*), count(*) FILTER (WHERE m.state = 'delivered'),
 FROM gateways_message m WHERE m.batch_id = ANY(%s) GROUP BY 1 ORDER BY 2 DESC
 """
 _OPT_OUTS = """
-SELECT count(DISTINCT i.contact_id) FROM gateways_inboundmessage i
-JOIN gateways_message m ON m.contact_id = i.contact_id AND m.batch_id = ANY(%s)
-WHERE i.action = 'opt_out' AND i.brand_id = %s
-  AND i.stored_at >= m.handed_at AND i.stored_at < m.handed_at + %s
+SELECT count(DISTINCT m.contact_id) FROM gateways_message m
+JOIN contacts_suppression x ON x.contact_id = m.contact_id
+WHERE m.batch_id = ANY(%s) AND m.handed_at IS NOT NULL
+  AND x.reason IN ('opt_out', 'complaint') AND x.source <> 'import'
+  AND (x.brand_id IS NULL OR x.brand_id = %s)
+  AND x.created_at >= m.handed_at AND x.created_at < m.handed_at + %s
 """
+"""Whoever said no, by whatever road (reply, web page, form, a colleague), after this campaign's message."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -91,7 +91,6 @@ class Flow:
     _renewed_at: float = field(default_factory=time.monotonic)
     _finished: list[int] = field(default_factory=list)
     _pace_until: float = 0.0
-    _paced_out: bool = False
 
     def __post_init__(self) -> None:
         self._clock = Clock(self.road)
@@ -122,10 +121,12 @@ class Flow:
     def _source(self) -> Iterator[tuple[int, SubmitRequest] | None]:
         while True:
             self._tend()
-            if self.halt is not None or self._paced_out:
+            if self.halt is not None:
                 return
             if self.should_stop() or time.monotonic() >= self.ends_at:
                 self.more = True
+                return
+            if self._paced():
                 return
             room = self.window - len(self._outstanding)
             if room < self._half or time.monotonic() < self._pace_until:
@@ -158,7 +159,7 @@ class Flow:
         wanted = 1 if lease.crashes >= _CAUTIOUS_AFTER else min(room, len(lease.rows))
         granted, wait_s = self.pace.take(wanted)
         if granted == 0:
-            self._wait_for_pace(wait_s)
+            self._pace_until = time.monotonic() + wait_s
             return
         rows = [lease.rows.popleft() for _ in range(granted)]
         now = timezone.now()
@@ -234,12 +235,14 @@ class Flow:
                 )
             return None
 
-    def _wait_for_pace(self, wait_s: float) -> None:
-        self._pace_until = time.monotonic() + wait_s
-        if wait_s > _LONGEST_PACE_WAIT_S and not self._outstanding:
-            self._paced_out = True
-            for lease in self._leases.values():
-                lease.not_before = timezone.now() + timedelta(seconds=wait_s)
+    def _paced(self) -> bool:
+        """Whether the next message may go so late that the slices are better given back."""
+        wait_s = self._pace_until - time.monotonic()
+        if wait_s <= _LONGEST_PACE_WAIT_S or self._outstanding:
+            return False
+        for lease in self._leases.values():
+            lease.not_before = timezone.now() + timedelta(seconds=wait_s)
+        return True
 
     # --- back ----------------------------------------------------------------------------------
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import connection
 
@@ -16,6 +15,7 @@ from smsmarketing.contacts.criteria import criteria_compile
 from smsmarketing.contacts.models import Contact, SendState
 from smsmarketing.contacts.rules.phone import phone_mask
 from smsmarketing.gateways.models import Message
+from smsmarketing.gateways.rules.messages import CLOSED
 from smsmarketing.gateways.rules.quiet_hours import Held, window_check
 from smsmarketing.gateways.selectors.limits import caps_for
 from smsmarketing.gateways.selectors.rates import rates_current
@@ -50,7 +50,10 @@ def explain(campaign: Campaign, contact: Contact, *, now: datetime) -> Explanati
     message = Message.objects.filter(contact_id=contact.pk, batch_id__in=batch_ids).first()
     stored = Decision.objects.filter(campaign=campaign, contact_id=contact.pk).first()
     decision = stored.reason if stored else _decision_now(campaign, contact, now)
-    checks = _checks(campaign, contact, now, message.handed_at if message else None)
+    checks = [_segment_check(campaign, decision, now)] if message is None else []
+    checks += _checks(campaign, contact, now, message.handed_at if message else None)
+    if message is None and decision.startswith("variable_"):
+        checks.append(Check("Text fits the person", False, REASONS[decision], now))
     state = message.state if message else None
     if message is not None:
         decision = SENDABLE
@@ -60,10 +63,16 @@ def explain(campaign: Campaign, contact: Contact, *, now: datetime) -> Explanati
         checks.append(Check("Decision when the campaign started", False, words, stored.decided_at))
     return Explanation(
         phone=phone_mask(contact.phone) if contact.phone else "erased",
-        verdict=_verdict(campaign, decision, message),
+        verdict=_verdict(campaign, decision, message, written=bool(batch_ids)),
         decision=decision,
         message_state=state,
         checks=checks,
+    )
+
+
+def _segment_check(campaign: Campaign, decision: str, now: datetime) -> Check:
+    return Check(
+        "Matches the segment", decision != "not_in_segment", str(campaign.segment.name), now
     )
 
 
@@ -86,7 +95,7 @@ def _checks(
     campaign: Campaign, contact: Contact, now: datetime, handed_at: datetime | None
 ) -> list[Check]:
     state = SendState.objects.filter(contact=contact, brand=campaign.brand).first()
-    reason = _reason(campaign, state)
+    reason = _reason(campaign, state, now)
     country = contact.country
     eligible = sender_eligibility(campaign.sender).get(country, "unknown")
     rate = rates_current(campaign.gateway, None, now).get(country)
@@ -120,13 +129,15 @@ def _checks(
     return checks
 
 
-def _reason(campaign: Campaign, state: SendState | None) -> str:
+def _reason(campaign: Campaign, state: SendState | None, now: datetime) -> str:
     if state is None:
         return "no_consent"
-    column: Any = (
-        state.marketing_reason if campaign.purpose == "marketing" else state.transactional_reason
-    )
-    return column or ""
+    if campaign.purpose != "marketing":
+        return state.transactional_reason or ""
+    if state.marketing_reason:
+        return state.marketing_reason
+    ends = state.consent_expires_at
+    return "consent_expired" if ends is not None and ends <= now else ""
 
 
 def _cap_checks(
@@ -160,29 +171,34 @@ def _hours_check(campaign: Campaign, contact: Contact, now: datetime) -> Check:
 
 
 def _message_checks(message: Message) -> list[Check]:
-    steps = [
+    """The way of the message; a step that was not reached has no verdict."""
+    words = message.state + (
+        f" ({message.reason or message.error_code})" if message.reason or message.error_code else ""
+    )
+    return [
         Check("Planned", True, f"{message.parts} parts, {message.encoding}", message.created_at),
         Check(
             "Handed to the gateway",
-            message.handed_at is not None,
-            f"attempt {message.attempt}",
+            True if message.handed_at else None,
+            f"attempt {message.attempt}" if message.handed_at else "not yet",
             message.handed_at,
         ),
         Check(
             "Accepted by the gateway",
-            message.accepted_at is not None,
-            message.gateway_message_id or "not yet",
+            True if message.accepted_at else None,
+            message.gateway_message_id or ("yes" if message.accepted_at else "not yet"),
             message.accepted_at,
         ),
+        Check(
+            "Final state",
+            message.state == "delivered" if message.state in CLOSED else None,
+            words,
+            message.final_at,
+        ),
     ]
-    words = message.state + (
-        f" ({message.reason or message.error_code})" if message.reason or message.error_code else ""
-    )
-    steps.append(Check("Final state", message.state == "delivered", words, message.final_at))
-    return steps
 
 
-def _verdict(campaign: Campaign, decision: str, message: Message | None) -> str:
+def _verdict(campaign: Campaign, decision: str, message: Message | None, *, written: bool) -> str:
     if message is not None:
         words = {
             "delivered": "The person got it.",
@@ -199,11 +215,15 @@ def _verdict(campaign: Campaign, decision: str, message: Message | None) -> str:
         )
     if decision == "not_in_segment":
         return "The person does not match the segment's criteria."
-    started = campaign.started_at is not None
-    if decision == SENDABLE:
+    reason = REASONS.get(decision, decision).lower()
+    if written:
         return (
             "The person joined the audience after the campaign had started."
-            if started
-            else "The person would get it if the campaign started now."
+            if decision == SENDABLE
+            else f"The person did not get it: {reason}."
         )
-    return f"The person {'did' if started else 'would'} not get it: {REASONS.get(decision, decision).lower()}."
+    if campaign.finished_at is not None or campaign.state in {"rejected", "cancelled"}:
+        return f"Nobody got it: the campaign is {campaign.state} and has no messages."
+    if decision == SENDABLE:
+        return "The person would get it if the campaign started now."
+    return f"The person would not get it: {reason}."

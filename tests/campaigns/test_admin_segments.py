@@ -92,6 +92,13 @@ def test_groups_are_joined_and_turned_round() -> None:
         {"customer_key": False},
         {"unknown": 1},
         {"all": [{"not": {"not": {"everyone": True}}}]},
+        {"all": 5},
+        {"all": []},
+        {"all": [5]},
+        {"all": [{"any": 5}]},
+        {"all": [{"all": [{"event": {"kind": "order", "count": 3}}]}]},
+        {"any": [{"everyone": True}] * 11},
+        {},
     ],
 )
 def test_what_the_rows_cannot_say_stays_json(tree: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from django.http import QueryDict
 from smsmarketing.campaigns.admin.copy_form import whole
 
 GROUPS_MAX, ROWS_MAX = 5, 10
+NODES_SHOWN = max(GROUPS_MAX, ROWS_MAX)
 KINDS: dict[str, str] = {
     "audience": "is on the list",
     "tag": "has a tag",
@@ -180,7 +181,9 @@ def groups_of(tree: Mapping[str, Any]) -> tuple[list[Group], str] | None:
     if set(tree) - {"all", "any"} or len(tree) != 1:
         return _single(tree)
     ((joiner, nodes),) = tree.items()
-    if all(_row_of(node) is not None for node in nodes):
+    if not isinstance(nodes, list) or not nodes or len(nodes) > NODES_SHOWN:
+        return None
+    if len(nodes) <= ROWS_MAX and all(_row_of(node) is not None for node in nodes):
         return [Group(joiner=joiner, rows=[_row_known(node) for node in nodes])], "all"
     groups = []
     for node in nodes:
@@ -205,6 +208,8 @@ def _group_of(node: Any) -> Group | None:
     if joiner not in {"all", "any"}:
         row = _row_of(node)
         return Group(rows=[row]) if row is not None else None
+    if not isinstance(nodes, list):
+        return None
     rows = [_row_of(item) for item in nodes]
     if any(row is None for row in rows) or len(rows) > ROWS_MAX:
         return None
@@ -236,7 +241,8 @@ def _row_of(node: Any) -> Row | None:
         row.audiences = [str(pk) for pk in (content if isinstance(content, list) else [content])]
         return row
     if kind in _LISTS:
-        row.value = ", ".join(content if isinstance(content, list) else [str(content)])
+        several = content if isinstance(content, list) else [content]
+        row.value = ", ".join(str(item) for item in several)
         return row
     return _row_compared(row, content) if isinstance(content, dict) else None
 
@@ -250,6 +256,8 @@ def _row_compared(row: Row, content: dict[str, Any]) -> Row | None:
             return None
         row.name, row.days = str(content.get("kind", "")), str(content.get("within_days", "") or "")
         count = content.get("count") or {}
+        if not isinstance(count, dict):
+            return None
         row.op, row.count = str(count.get("op", "")), str(count.get("value", ""))
         return row
     value = content.get("value", "")

@@ -199,7 +199,7 @@ class _Builder:
         do = data.get("do", "preview")
         if do == "add_group" and len(self.groups) < GROUPS_MAX:
             self.groups.append(Group())
-        elif do == "json":
+        elif do == "json" and not self.raw:
             self.raw, self.json = True, json.dumps(self._tree(), indent=2, ensure_ascii=False)
         elif do == "rows":
             self._rows_again()

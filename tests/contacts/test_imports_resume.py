@@ -145,6 +145,11 @@ def test_the_sweep_finds_a_job_whose_worker_fell_silent(job: ImportJob) -> None:
     assert imports_stalled() == []
 
 
+def test_the_sweep_finds_a_job_whose_task_was_lost(job: ImportJob) -> None:
+    """The broker was down when it was asked for: the row is enough."""
+    assert imports_stalled() == [job.pk]
+
+
 def test_a_file_that_kills_its_worker_three_times_is_given_up(job: ImportJob) -> None:
     """[R-10.26]"""
     ImportJob.objects.filter(pk=job.pk).update(

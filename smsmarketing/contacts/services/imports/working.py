@@ -39,7 +39,7 @@ from smsmarketing.operations.states import row_lock, transition_apply
 
 logger = structlog.get_logger("smsmarketing.contacts.imports")
 
-SILENT_AFTER = timedelta(seconds=60)
+SILENT_AFTER = timedelta(seconds=120)  # comparing a million rows gives no sign of life
 CRASHES_MAX = 3
 MERGE_ROWS = 20_000  # a STOP of one of these numbers waits until its chunk is committed
 _DUPLICATE = "DUPLICATE_IN_FILE"
@@ -313,9 +313,8 @@ class _Work:
 def imports_stalled(*, silent_after: timedelta = SILENT_AFTER) -> list[int]:
     """Jobs that a worker should have and none is working on."""
     silent = Q(heartbeat_at=None) | Q(heartbeat_at__lt=timezone.now() - silent_after)
-    waiting = Q(state="running") | Q(state="uploaded", phase__in=("reading", "comparing"))
     return list(
-        ImportJob.objects.filter(waiting & (silent | Q(lease_owner="")))
+        ImportJob.objects.filter(silent | Q(lease_owner=""), state__in=("uploaded", "running"))
         .order_by("id")
         .values_list("pk", flat=True)
     )

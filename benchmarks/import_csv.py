@@ -148,7 +148,7 @@ def _columns(table: str) -> str:
     from django.apps import apps
 
     model = next(model for model in apps.get_models() if model._meta.db_table == table)
-    return ", ".join(field.column for field in model._meta.concrete_fields)
+    return ", ".join(str(field.column) for field in model._meta.concrete_fields)
 
 
 def newest(tables: tuple[str, ...]) -> dict[str, int]:

@@ -1,0 +1,142 @@
+"""A desk with one of everything, and a valid input for each operation."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from smsmarketing.accounts.models import Role, User
+from smsmarketing.contacts.models import AudienceMember
+from smsmarketing.operations import registry
+from smsmarketing.operations.models import AuditEntry
+from tests.campaigns.desk import Desk, desk_make
+from tests.surfaces import SURFACES, Answer, SurfaceName, call, token_for
+
+Valid = Callable[[str], dict[str, Any]]
+
+NOWHERE = 987_654_321
+NO_ID = "00000000-0000-4000-8000-00000000dead"
+
+
+def new_key() -> str:
+    return uuid.uuid4().hex
+
+
+def key_for(key: str) -> str | None:
+    """Writes carry an idempotency key, reads do not take one."""
+    return new_key() if registry.get(key).writes else None
+
+
+def keys(choose: Callable[[Any], bool] = lambda operation: True) -> list[str]:
+    return [operation.key for operation in registry.every() if choose(operation)]
+
+
+def surfaces_of(key: str) -> list[SurfaceName]:
+    """Where the operation can be called; secrets, for example, are never shown over MCP."""
+    allowed = {surface.value for surface in registry.get(key).surfaces}
+    return [surface for surface in SURFACES if surface in allowed]
+
+
+def ask(
+    surface: SurfaceName, user: User, key: str, payload: dict[str, Any], once: str | None = ""
+) -> Answer:
+    """Call with a fresh idempotency key for a write, and with one token per person over MCP."""
+    token = None
+    if surface == "mcp":
+        token = getattr(user, "parity_token", None) or token_for(user)
+        user.parity_token = token  # type: ignore[attr-defined]
+    return call(surface, user, key, payload, token=token, idempotency_key=once or key_for(key))
+
+
+def audited_since(seq: int) -> list[AuditEntry]:
+    return list(AuditEntry.objects.filter(seq__gt=seq).order_by("seq"))
+
+
+def audit_head() -> int:
+    last = AuditEntry.objects.order_by("-seq").first()
+    return int(last.seq) if last else 0
+
+
+@pytest.fixture(autouse=True)
+def no_rate_limit(settings: Any) -> None:
+    """One token makes every call of a test within a minute."""
+    settings.OPERATION_RATE_LIMITS = None
+
+
+@pytest.fixture
+def desk(db: None) -> Desk:
+    return desk_make(contacts=3)
+
+
+@pytest.fixture
+def chief(desk: Desk) -> User:
+    """Every role, one team: right to everything, and others' rows still do not exist."""
+    user = User.objects.create_user(
+        "chief", password=None, is_staff=True, test_phone="+447400123498"
+    )
+    user.teams.add(desk.world.team)
+    user.roles.set(Role.objects.exclude(key="admin"))
+    return user
+
+
+@pytest.fixture
+def nobody(desk: Desk) -> User:
+    """In the team, without a role."""
+    user = User.objects.create_user("nobody", password=None, is_staff=True)
+    user.teams.add(desk.world.team)
+    return user
+
+
+@pytest.fixture
+def valid(desk: Desk) -> Valid:
+    """An input that parses, for every operation; ids are of the desk's rows."""
+    campaign = desk.submitted()
+    contact = AudienceMember.objects.filter(audience=desk.audience).earliest("pk").contact
+    world = desk.world
+    values: dict[str, Any] = {
+        "action_request_id": str(campaign.action_request_id),
+        "audience_id": desk.audience.pk,
+        "base_version_token": "stale",
+        "body": "Acme: hello.",
+        "brand_id": world.brand.pk,
+        "campaign_id": campaign.pk,
+        "contact_id": contact.pk,
+        "content_hash": campaign.content_hash,
+        "criteria": {"audience": desk.audience.pk},
+        "gateway_id": world.gateway.pk,
+        "import_id": NOWHERE,
+        "key": "house-rule",
+        "message": "Acme: hello.",
+        "name": "Parity",
+        "operations": ["segments.create"],
+        "reason": "because of parity",
+        "roles": ["approver"],
+        "scopes": ["sms:read"],
+        "segment_id": campaign.segment_id,
+        "segment_preview_id": NO_ID,
+        "send_at_local": "2031-05-05T12:00",
+        "sender_id": world.sender.pk,
+        "source": "parity",
+        "text": "STOP",
+        "time_zone": "Europe/Vilnius",
+        "token_id": NOWHERE,
+    }
+    extra: dict[str, dict[str, Any]] = {
+        "messages.explain": {"contact_id": contact.pk},
+        "contacts.opt_out": {"contact_id": contact.pk},
+        "contacts.upsert": {"phone": "+447400123499"},
+        "campaigns.create_draft": {"message": "Acme: 20% off today only."},
+        "delivery_status.get": {"message_id": NOWHERE},
+        "messages.list": {"contact_id": contact.pk},
+        "templates.save": {"brand_id": world.brand.pk, "name": "Parity", "use_case": "promotion"},
+    }
+
+    def build(key: str) -> dict[str, Any]:
+        fields = registry.get(key).input.model_fields
+        needed = [name for name, field in fields.items() if field.is_required()]
+        return {name: values[name] for name in needed} | extra.get(key, {})
+
+    return build

@@ -5,10 +5,25 @@ from smsmarketing.gateways.operations import (
     caps,
     delivery,
     gateways,
+    gateways_save,
     inbound,
     messages,
     quotas,
+    rates_save,
     senders,
+    senders_save,
 )
 
-__all__ = ["batches", "caps", "delivery", "gateways", "inbound", "messages", "quotas", "senders"]
+__all__ = [
+    "batches",
+    "caps",
+    "delivery",
+    "gateways",
+    "gateways_save",
+    "inbound",
+    "messages",
+    "quotas",
+    "rates_save",
+    "senders",
+    "senders_save",
+]

@@ -21,10 +21,15 @@ from smsmarketing.gateways.services.gateways import (
     gateway_create,
     gateway_degrade,
     gateway_recover,
+    gateway_update,
     quota_set,
     rate_set,
 )
-from smsmarketing.gateways.services.senders import sender_create, sender_eligibility_set
+from smsmarketing.gateways.services.senders import (
+    sender_create,
+    sender_eligibility_set,
+    sender_verify,
+)
 from smsmarketing.gateways.services.settlement import batch_settle, quota_lock
 
 __all__ = [
@@ -43,6 +48,7 @@ __all__ = [
     "gateway_create",
     "gateway_degrade",
     "gateway_recover",
+    "gateway_update",
     "messages_copy",
     "messages_insert",
     "quota_lock",
@@ -50,4 +56,5 @@ __all__ = [
     "rate_set",
     "sender_create",
     "sender_eligibility_set",
+    "sender_verify",
 ]

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -67,6 +68,15 @@ def gateway_create(
         credentials_write(gateway, credentials)
         webhook_secret_write(gateway, webhook_secret or secrets.token_urlsafe(24))
         gateway.save(update_fields=["credentials", "webhook_secret", "webhook_secret_hash"])
+    return gateway
+
+
+def gateway_update(gateway: Gateway, **fields: Any) -> Gateway:
+    """Set fields of a locked gateway and bump its version; secrets have their own command."""
+    for name, value in fields.items():
+        setattr(gateway, name, value)
+    gateway.version += 1
+    gateway.save(update_fields=[*fields, "version"])
     return gateway
 
 

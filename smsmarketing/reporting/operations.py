@@ -15,6 +15,7 @@ from smsmarketing.operations import registry
 from smsmarketing.operations.types import Context, Input, Kind, Money, Operation, Output, RestRoute
 from smsmarketing.reporting.selectors import OPT_OUT_WINDOW, CampaignFigures, campaign_figures
 
+_SKIPPED = "skipped/"
 OPEN_STATES = ("planned", "queued", "held", "handing_over", "accepted")
 
 
@@ -131,6 +132,15 @@ def funnel_of(figures: CampaignFigures) -> Funnel:
     )
 
 
+def _skipped(figures: CampaignFigures) -> dict[str, int]:
+    found = figures.reasons.items()
+    return {key.removeprefix(_SKIPPED): count for key, count in found if key.startswith(_SKIPPED)}
+
+
+def _others(figures: CampaignFigures) -> dict[str, int]:
+    return {key: count for key, count in figures.reasons.items() if not key.startswith(_SKIPPED)}
+
+
 def _report(context: Context, data: ReportIn) -> ReportOut:
     campaign: Campaign = context.target
     figures = campaign_figures(campaign, per=data.per)
@@ -160,16 +170,8 @@ def _report(context: Context, data: ReportIn) -> ReportOut:
             "gateway tells them, else at the estimate."
         ),
         delivery=funnel,
-        skipped_by_reason={
-            reason.removeprefix("skipped/"): count
-            for reason, count in figures.reasons.items()
-            if reason.startswith("skipped/")
-        },
-        other_reasons={
-            reason: count
-            for reason, count in figures.reasons.items()
-            if not reason.startswith("skipped/")
-        },
+        skipped_by_reason=_skipped(figures),
+        other_reasons=_others(figures),
         left_out={REASONS.get(reason, reason): count for reason, count in figures.left_out.items()},
         failures=[
             ErrorCount(error_class=group, error_code=code, count=count)

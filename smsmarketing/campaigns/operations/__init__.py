@@ -2,6 +2,7 @@
 
 from smsmarketing.campaigns.operations import (
     campaigns_read,
+    campaigns_review,
     campaigns_send,
     campaigns_write,
     config,
@@ -14,6 +15,7 @@ from smsmarketing.campaigns.operations import (
 
 __all__ = [
     "campaigns_read",
+    "campaigns_review",
     "campaigns_send",
     "campaigns_write",
     "config",

@@ -1,19 +1,16 @@
-"""Review, schedule, send, and the four ways to stop."""
+"""Schedule, send, and the four ways to stop."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 from pydantic import Field
 
-from smsmarketing.approvals.services import request_vote
-from smsmarketing.campaigns.models import Campaign
 from smsmarketing.campaigns.operations.campaigns_read import CAMPAIGN_TARGET, CAMPAIGN_VERSIONED
+from smsmarketing.campaigns.operations.campaigns_state import StateOut, VersionedIn, state_out
 from smsmarketing.campaigns.operations.shapes import Schedule, schedule_of
 from smsmarketing.campaigns.services.notes import campaign_notify
-from smsmarketing.campaigns.services.review import campaign_submit
 from smsmarketing.campaigns.services.schedule import campaign_schedule, campaign_unschedule
 from smsmarketing.campaigns.services.sending import (
     campaign_pause,
@@ -25,82 +22,7 @@ from smsmarketing.campaigns.services.test_sends import campaign_test_send
 from smsmarketing.gateways.models import Batch
 from smsmarketing.gateways.selectors.limits import caps_for
 from smsmarketing.operations import registry
-from smsmarketing.operations.errors import ApprovalRequired
 from smsmarketing.operations.types import Context, Input, Kind, Operation, Output, RestRoute
-from smsmarketing.operations.versions import version_token
-
-
-class VersionedIn(Input):
-    campaign_id: int = Field(ge=1, description="Id from campaigns.get.")
-    base_version_token: str = Field(
-        max_length=200, description="From campaigns.get; a stale one is refused."
-    )
-
-
-class StateOut(Output):
-    campaign_id: int = Field(description="Id of the campaign.")
-    state: str = Field(description="State after the call.")
-    action_request_id: UUID | None = Field(description="The approval request, if any.")
-    base_version_token: str = Field(description="Pass to the next call.")
-
-
-def state_out(context: Context, campaign: Campaign) -> StateOut:
-    return StateOut(
-        campaign_id=campaign.pk,
-        state=str(campaign.state),
-        action_request_id=campaign.action_request_id,
-        base_version_token=version_token(campaign, context.actor),
-    )
-
-
-class SubmitIn(VersionedIn):
-    note: str = Field(default="", max_length=2000, description="For the approver.")
-
-
-def _submit(context: Context, data: SubmitIn) -> StateOut:
-    campaign_submit(context.target, actor=context.actor, note=data.note, now=context.now)
-    return state_out(context, context.target)
-
-
-class VoteIn(Input):
-    campaign_id: int = Field(ge=1, description="Id of the campaign.")
-    content_hash: str = Field(
-        min_length=64,
-        max_length=64,
-        description="Hash of the content that was shown on the approval page.",
-    )
-    reason: str = Field(default="", max_length=300, description="Why; required for reject.")
-
-
-class RejectIn(VoteIn):
-    ask_for_changes: bool = Field(
-        default=False, description="True: back to the author for changes, instead of a final no."
-    )
-
-
-def _vote(context: Context, data: VoteIn, verdict: str) -> StateOut:
-    campaign = context.target
-    if campaign.action_request_id is None:
-        raise ApprovalRequired(
-            "This campaign is not in review. Its author submits it with campaigns.submit_for_review."
-        )
-    request_vote(
-        campaign.action_request_id,
-        actor=context.actor,
-        verdict=verdict,
-        content_hash=data.content_hash,
-        reason=data.reason,
-    )
-    context.audit_reason = data.reason
-    return state_out(context, Campaign.objects.get(pk=campaign.pk))
-
-
-def _approve(context: Context, data: VoteIn) -> StateOut:
-    return _vote(context, data, "approve")
-
-
-def _reject(context: Context, data: RejectIn) -> StateOut:
-    return _vote(context, data, "request_changes" if data.ask_for_changes else "reject")
 
 
 class ScheduleIn(VersionedIn):
@@ -257,56 +179,6 @@ def _test_send(context: Context, data: TestSendIn) -> TestSendOut:
 
 
 registry.add(
-    Operation(
-        key="campaigns.submit_for_review",
-        summary="Freeze the campaign's content and ask a second person to approve exactly that.",
-        description=(
-            "Returns action_request_id; ask action_request.status for the decision. A person "
-            "approves in the admin; no token can."
-        ),
-        kind=Kind.WRITE,
-        input=SubmitIn,
-        output=StateOut,
-        run=_submit,
-        permission="campaigns.campaign_submit",
-        scope="sms:draft",
-        requires=("campaigns.get", "cost_preview"),
-        target=CAMPAIGN_VERSIONED,
-        rest=RestRoute("POST", "/campaigns/{campaign_id}/submit_for_review"),
-        group="campaigns",
-    ),
-    Operation(
-        key="campaigns.approve",
-        summary="Approve exactly the content that was shown. People only.",
-        description=(
-            "Needs a signed-in browser session of somebody else than the author; the content hash"
-            " of the approval page is signed."
-        ),
-        kind=Kind.WRITE,
-        input=VoteIn,
-        output=StateOut,
-        run=_approve,
-        permission="approvals.request_decide",
-        scope="",
-        human_only=True,
-        target=CAMPAIGN_TARGET,
-        rest=RestRoute("POST", "/campaigns/{campaign_id}/approve"),
-        group="campaigns",
-    ),
-    Operation(
-        key="campaigns.reject",
-        summary="Reject the campaign in review, or ask for changes. People only.",
-        kind=Kind.WRITE,
-        input=RejectIn,
-        output=StateOut,
-        run=_reject,
-        permission="approvals.request_decide",
-        scope="",
-        human_only=True,
-        target=CAMPAIGN_TARGET,
-        rest=RestRoute("POST", "/campaigns/{campaign_id}/reject"),
-        group="campaigns",
-    ),
     Operation(
         key="campaigns.schedule",
         summary="Schedule an approved campaign at a wall time in a zone.",

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db.models import Q
 from pydantic import Field
 
+from smsmarketing.accounts.models import Brand
 from smsmarketing.approvals.models import ApprovalPolicy
 from smsmarketing.campaigns.models import QUIET_MODES
 from smsmarketing.campaigns.plan import REASONS
@@ -50,6 +51,39 @@ class ConfigOut(Output):
     public_base_url: str = Field(description="Address of this system.")
 
 
+SHORT_LINKS: dict[str, Any] = {
+    "rule": "Public shorteners are refused; links stand in the text as they are, https only.",
+    "tracking": "Click tracking is not part of this version.",
+}
+
+OPT_OUT: dict[str, Any] = {
+    "rule": "STOP suppresses the brand's marketing and notifications in the transaction that stores the reply.",
+    "required": "Every marketing text names the brand and an opt-out path that works with its sender.",
+    "confirmation": "At most one confirmation text.",
+}
+
+SCHEDULING: dict[str, Any] = {
+    "quiet_hours": "Checked on the recipient's clock at the last moment; held messages go at the next opening.",
+    "modes": list(QUIET_MODES),
+    "normal_mode": "only by people with campaigns.quiet_hours_loosen (compliance)",
+    "unknown_time_zone": "held, never sent by default",
+    "past_or_dst_gap": "refused",
+}
+
+COST: dict[str, Any] = {
+    "ceiling": f"worst case x {CEILING_MARGIN}; the send stops before it costs more",
+    "recipients_tolerance": f"x {RECIPIENTS_TOLERANCE} of the approved number",
+    "most_parts": MOST_PARTS,
+    "reconciliation": "the gateway's part count is the bill; differences are reported",
+}
+
+TRACKING: dict[str, Any] = {
+    "utm": "utm_campaign of the campaign",
+    "clicks": "not measured in this version",
+    "delivery": "receipts",
+}
+
+
 def _config(context: Context, data: ConfigIn) -> ConfigOut:
     actor = context.actor
     brands = list(brands_usable(actor).order_by("name"))
@@ -80,22 +114,9 @@ def _config(context: Context, data: ConfigIn) -> ConfigOut:
             }
             for row in gateways_usable(actor).order_by("pk")
         ],
-        short_links={
-            "rule": "Public shorteners are refused; links stand in the text as they are, https only.",
-            "tracking": "Click tracking is not part of this version.",
-        },
-        opt_out={
-            "rule": "STOP suppresses the brand's marketing and notifications in the transaction that stores the reply.",
-            "required": "Every marketing text names the brand and an opt-out path that works with its sender.",
-            "confirmation": "At most one confirmation text.",
-        },
-        scheduling={
-            "quiet_hours": "Checked on the recipient's clock at the last moment; held messages go at the next opening.",
-            "modes": list(QUIET_MODES),
-            "normal_mode": "only by people with campaigns.quiet_hours_loosen (compliance)",
-            "unknown_time_zone": "held, never sent by default",
-            "past_or_dst_gap": "refused",
-        },
+        short_links=SHORT_LINKS,
+        opt_out=OPT_OUT,
+        scheduling=SCHEDULING,
         approval={
             "rule": "A campaign is sent only after another person approved exactly its content; "
             "tokens can never approve.",
@@ -107,31 +128,26 @@ def _config(context: Context, data: ConfigIn) -> ConfigOut:
             "self_approval_allowed": bool(settings.ALLOW_SELF_APPROVAL),
         },
         quota=_quotas(context, {brand.team_id for brand in brands}),
-        cost={
-            "ceiling": f"worst case x {CEILING_MARGIN}; the send stops before it costs more",
-            "recipients_tolerance": f"x {RECIPIENTS_TOLERANCE} of the approved number",
-            "most_parts": MOST_PARTS,
-            "reconciliation": "the gateway's part count is the bill; differences are reported",
-        },
-        tracking={
-            "utm": "utm_campaign of the campaign",
-            "clicks": "not measured in this version",
-            "delivery": "receipts",
-        },
-        frequency_caps=[
-            {
-                "brand_id": cap.brand_id,
-                "purpose": cap.purpose,
-                "limit": cap.limit,
-                "window_hours": cap.window_hours,
-            }
-            for cap in FrequencyCap.objects.filter(Q(brand=None) | Q(brand__in=brands)).order_by(
-                "brand_id", "purpose", "window_hours"
-            )
-        ],
+        cost=COST,
+        tracking=TRACKING,
+        frequency_caps=_caps(brands),
         exclusion_reasons=REASONS,
         public_base_url=settings.PUBLIC_BASE_URL,
     )
+
+
+def _caps(brands: list[Brand]) -> list[dict[str, Any]]:
+    """Caps of all brands, and of the caller's own."""
+    rows = FrequencyCap.objects.filter(Q(brand=None) | Q(brand__in=brands))
+    return [
+        {
+            "brand_id": cap.brand_id,
+            "purpose": cap.purpose,
+            "limit": cap.limit,
+            "window_hours": cap.window_hours,
+        }
+        for cap in rows.order_by("brand_id", "purpose", "window_hours")
+    ]
 
 
 def _quotas(context: Context, team_ids: set[int]) -> list[dict[str, Any]]:

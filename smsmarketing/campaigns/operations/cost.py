@@ -10,6 +10,7 @@ from pydantic import Field
 
 from smsmarketing.campaigns.operations.campaigns_read import CAMPAIGN_TARGET, CampaignIn
 from smsmarketing.campaigns.operations.segments import ExclusionCount, exclusions_of
+from smsmarketing.campaigns.plan import AudiencePlan, CostPlan
 from smsmarketing.campaigns.services.content import campaign_plan, cost_ceiling, links_of
 from smsmarketing.gateways.selectors.limits import quota_current, quota_left
 from smsmarketing.operations import registry
@@ -73,28 +74,30 @@ class CostOut(Output):
     billing_differences: str = Field(description="What may make the bill differ.")
 
 
-def _cost(context: Context, data: CampaignIn) -> CostOut:
-    campaign = context.target
-    audience, cost, _fit = campaign_plan(campaign, now=context.now)
-    quota = quota_current(campaign.team_id, context.now)
-    parts_left, money_left = quota_left(quota) if quota else (None, None)
+def _money(amount: Decimal, currency: str) -> Money:
+    return Money(amount=str(amount), currency=currency)
 
-    def money(amount: Decimal) -> Money:
-        return Money(amount=str(amount), currency=cost.currency)
 
-    lines = [
+def _lines(cost: CostPlan) -> list[CostLine]:
+    """One line a country."""
+    return [
         CostLine(
             country=line.country,
             recipients=line.recipients,
-            rate=money(line.price),
+            rate=_money(line.price, cost.currency),
             parts_worst=line.parts_worst,
             parts_expected=line.parts_expected,
-            worst=money(line.worst),
-            expected=money(line.expected),
-            best=money(line.best),
+            worst=_money(line.worst, cost.currency),
+            expected=_money(line.expected, cost.currency),
+            best=_money(line.best, cost.currency),
         )
         for line in cost.countries
     ]
+
+
+def _kept(context: Context, audience: AudiencePlan, cost: CostPlan) -> UUID:
+    """Keep the figures with the campaign and as a preview record; returns the record's id."""
+    campaign = context.target
     summary = {
         "worst": str(cost.worst),
         "expected": str(cost.expected),
@@ -109,17 +112,28 @@ def _cost(context: Context, data: CampaignIn) -> CostOut:
         type(campaign).objects.filter(pk=campaign.pk, version=campaign.version).update(
             cost_preview=summary, cost_previewed_at=context.now
         )
-    preview_id = preview_store(
+    return preview_store(
         context,
         "cost",
         payload={"campaign_id": campaign.pk},
         result=summary,
         ttl=timedelta(minutes=30),
     )
+
+
+def _cost(context: Context, data: CampaignIn) -> CostOut:
+    campaign = context.target
+    audience, cost, _fit = campaign_plan(campaign, now=context.now)
+    quota = quota_current(campaign.team_id, context.now)
+    parts_left, money_left = quota_left(quota) if quota else (None, None)
+
+    def money(amount: Decimal) -> Money:
+        return _money(amount, cost.currency)
+
     return CostOut(
-        cost_preview_id=preview_id,
+        cost_preview_id=_kept(context, audience, cost),
         gateway=campaign.gateway.name,
-        countries=lines,
+        countries=_lines(cost),
         message_segments=dict(cost.part_distribution),
         exact=cost.exact,
         worst=money(cost.worst),

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from smsmarketing.accounts.models import Brand
 from smsmarketing.campaigns.plan import REASONS, AudiencePlan, PlanRequest, audience_plan
 from smsmarketing.campaigns.selectors import (
     brands_usable,
@@ -19,6 +20,7 @@ from smsmarketing.campaigns.selectors import (
 )
 from smsmarketing.contacts.criteria import criteria_parse, criteria_words
 from smsmarketing.contacts.services import segment_create
+from smsmarketing.gateways.models import SenderId
 from smsmarketing.gateways.selectors.limits import quota_current, quota_left
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput
@@ -124,6 +126,36 @@ def exclusions_of(audience: AudiencePlan) -> list[ExclusionCount]:
     ]
 
 
+def _sender(context: Context, data: SegmentPreviewIn, brand: Brand) -> SenderId | None:
+    """The named sender, which must belong to the brand."""
+    if data.sender_id is None:
+        return None
+    sender: SenderId = pick(
+        senders_visible(context.actor), data.sender_id, field="sender_id", what="sender"
+    )
+    if sender.brand_id != brand.pk:
+        raise InvalidInput(
+            f"The sender is not registered for the brand {brand.name}.",
+            field_errors={"sender_id": "Choose a sender of the brand from sender_ids.list."},
+        )
+    return sender
+
+
+def _countries(audience: AudiencePlan, currency: str, parts: int) -> list[CountryCount]:
+    """Sendable contacts, price and cost by country."""
+    return [
+        CountryCount(
+            country=country,
+            recipients=count,
+            rate=Money(amount=str(audience.rates[country].price), currency=currency),
+            estimated_cost=Money(
+                amount=str(audience.rates[country].price * count * parts), currency=currency
+            ),
+        )
+        for country, count in audience.sendable_by_country.items()
+    ]
+
+
 def _preview(context: Context, data: SegmentPreviewIn) -> SegmentPreviewOut:
     actor = context.actor
     brand = pick(brands_usable(actor), data.brand_id, field="brand_id", what="brand")
@@ -132,16 +164,7 @@ def _preview(context: Context, data: SegmentPreviewIn) -> SegmentPreviewOut:
         or gateways_usable(actor).order_by("pk").values_list("pk", flat=True).first()
     )
     gateway = pick(gateways_usable(actor), gateway_id, field="gateway_id", what="gateway")
-    sender = (
-        pick(senders_visible(actor), data.sender_id, field="sender_id", what="sender")
-        if data.sender_id
-        else None
-    )
-    if sender is not None and sender.brand_id != brand.pk:
-        raise InvalidInput(
-            f"The sender is not registered for the brand {brand.name}.",
-            field_errors={"sender_id": "Choose a sender of the brand from sender_ids.list."},
-        )
+    sender = _sender(context, data, brand)
     criteria = criteria_parse(data.criteria, brand_id=brand.pk, team_ids=[brand.team_id])
     audience = audience_plan(
         PlanRequest(
@@ -153,25 +176,8 @@ def _preview(context: Context, data: SegmentPreviewIn) -> SegmentPreviewOut:
             now=context.now,
         )
     )
-    countries = [
-        CountryCount(
-            country=country,
-            recipients=count,
-            rate=Money(amount=str(audience.rates[country].price), currency=gateway.currency),
-            estimated_cost=Money(
-                amount=str(audience.rates[country].price * count * data.parts_per_message),
-                currency=gateway.currency,
-            ),
-        )
-        for country, count in audience.sendable_by_country.items()
-    ]
-    cost = sum(
-        (
-            audience.rates[row.country].price * row.recipients * data.parts_per_message
-            for row in countries
-        ),
-        start=Decimal(0),
-    )
+    countries = _countries(audience, gateway.currency, data.parts_per_message)
+    cost = sum((Decimal(row.estimated_cost.amount) for row in countries), start=Decimal(0))
     quota = quota_current(brand.team_id, context.now)
     result: dict[str, Any] = {
         "criteria_in_words": criteria_words(criteria),

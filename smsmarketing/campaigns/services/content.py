@@ -130,9 +130,6 @@ def content_build(
 ) -> dict[str, Any]:
     """The frozen content of a review: what the approver sees is what the hash covers."""
     signed = signed_part(campaign)
-    criteria = criteria_parse(
-        campaign.segment.criteria, brand_id=campaign.brand_id, team_ids=[campaign.team_id]
-    )
     return {
         "kind": "campaign",
         "name": campaign.name,
@@ -140,49 +137,9 @@ def content_build(
         "brand": campaign.brand.name,
         "owner": campaign.created_by.get_full_name() or campaign.created_by.get_username(),
         "signed": signed,
-        "text": {
-            "body": fit.final_body,
-            "rendered_example": fit.example,
-            "worst_example": fit.worst_example,
-            "encoding": fit.encoding_worst,
-            "parts": fit.parts_worst,
-            "parts_best": fit.parts_best,
-            "units": fit.units_worst,
-            "warnings": copy_warnings(
-                fit, brand=campaign.brand, purpose=campaign.purpose, sender=campaign.sender
-            ),
-        },
-        "audience": {
-            "segment": campaign.segment.name,
-            "criteria": criteria_words(criteria),
-            "matched": audience.matched,
-            "recipients": audience.sendable,
-            "exclusions": {
-                REASONS.get(reason, reason): count for reason, count in audience.excluded.items()
-            },
-            "overlap_removed": audience.overlap_removed,
-            "countries": list(audience.sendable_by_country),
-            "held_by_quiet_hours_now": audience.held_now or 0,
-            "tolerance": "5 % more recipients, another country or a higher cost than the ceiling stops the send.",
-        },
-        "cost": {
-            "currency": cost.currency,
-            "by_country": [
-                {
-                    "country": line.country,
-                    "recipients": line.recipients,
-                    "price_per_part": str(line.price),
-                    "parts": line.parts_worst,
-                    "worst": str(line.worst),
-                    "expected": str(line.expected),
-                }
-                for line in cost.countries
-            ],
-            "worst": str(cost.worst),
-            "expected": str(cost.expected),
-            "ceiling": str(cost_ceiling(cost)),
-            "rates_from": cost.rates_oldest_at,
-        },
+        "text": _text_part(campaign, fit),
+        "audience": _audience_part(campaign, audience),
+        "cost": _cost_part(cost),
         "sender": {
             "value": campaign.sender.value,
             "kind": campaign.sender.kind,
@@ -193,6 +150,64 @@ def content_build(
         "window": signed["window"],
         "caps": [f"at most {limit} in {hours} hours" for limit, hours in signed["caps"]],
         "changes_since_last": _changes(previous, signed),
+    }
+
+
+def _text_part(campaign: Campaign, fit: CopyFit) -> dict[str, Any]:
+    """The text as a phone shows it, at its typical and its longest."""
+    return {
+        "body": fit.final_body,
+        "rendered_example": fit.example,
+        "worst_example": fit.worst_example,
+        "encoding": fit.encoding_worst,
+        "parts": fit.parts_worst,
+        "parts_best": fit.parts_best,
+        "units": fit.units_worst,
+        "warnings": copy_warnings(
+            fit, brand=campaign.brand, purpose=campaign.purpose, sender=campaign.sender
+        ),
+    }
+
+
+def _audience_part(campaign: Campaign, audience: AudiencePlan) -> dict[str, Any]:
+    """Who gets it, and why others do not."""
+    criteria = criteria_parse(
+        campaign.segment.criteria, brand_id=campaign.brand_id, team_ids=[campaign.team_id]
+    )
+    return {
+        "segment": campaign.segment.name,
+        "criteria": criteria_words(criteria),
+        "matched": audience.matched,
+        "recipients": audience.sendable,
+        "exclusions": {
+            REASONS.get(reason, reason): count for reason, count in audience.excluded.items()
+        },
+        "overlap_removed": audience.overlap_removed,
+        "countries": list(audience.sendable_by_country),
+        "held_by_quiet_hours_now": audience.held_now or 0,
+        "tolerance": "5 % more recipients, another country or a higher cost than the ceiling stops the send.",
+    }
+
+
+def _cost_part(cost: CostPlan) -> dict[str, Any]:
+    """What it costs, and at most."""
+    return {
+        "currency": cost.currency,
+        "by_country": [
+            {
+                "country": line.country,
+                "recipients": line.recipients,
+                "price_per_part": str(line.price),
+                "parts": line.parts_worst,
+                "worst": str(line.worst),
+                "expected": str(line.expected),
+            }
+            for line in cost.countries
+        ],
+        "worst": str(cost.worst),
+        "expected": str(cost.expected),
+        "ceiling": str(cost_ceiling(cost)),
+        "rates_from": cost.rates_oldest_at,
     }
 
 

@@ -49,15 +49,7 @@ def campaign_submit(campaign: Campaign, *, actor: Actor, note: str, now: datetim
     """
     _reviewable(campaign)
     campaign_check(campaign, now=now)
-    ends = window_end(campaign, now=now)
-    if ends is not None and ends > now + PENDING_FOR + APPROVED_FOR:
-        raise InvalidInput(
-            f"An approval lasts {APPROVED_FOR.days} days, so nobody can approve this send time yet. "
-            "Submit the campaign closer to it.",
-            field_errors={
-                "campaign_id": f"Planned for {campaign.scheduled_local} {campaign.scheduled_zone}."
-            },
-        )
+    ends = _window_of(campaign, now=now)
     audience, cost, fit = campaign_plan(campaign, now=now)
     _sendable_check(audience)
     facts = review_facts(
@@ -103,6 +95,20 @@ def campaign_submit(campaign: Campaign, *, actor: Actor, note: str, now: datetim
         },
     )  # fmt: skip
     return request
+
+
+def _window_of(campaign: Campaign, *, now: datetime) -> datetime | None:
+    """Until when the send may start. Raises InvalidInput for a time that no approval can cover."""
+    ends = window_end(campaign, now=now)
+    if ends is not None and ends > now + PENDING_FOR + APPROVED_FOR:
+        raise InvalidInput(
+            f"An approval lasts {APPROVED_FOR.days} days, so nobody can approve this send time yet. "
+            "Submit the campaign closer to it.",
+            field_errors={
+                "campaign_id": f"Planned for {campaign.scheduled_local} {campaign.scheduled_zone}."
+            },
+        )
+    return ends
 
 
 def _reviewable(campaign: Campaign) -> None:

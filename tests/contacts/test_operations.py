@@ -232,3 +232,35 @@ def test_consent_brought_by_an_agent_waits_for_compliance(desk: Desk, crm: User)
     )
     assert isinstance(outcome, Held)
     assert not Contact.objects.filter(phone="+37069900009").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal", "field"),
+    [
+        ({"consent": {"source_url": ""}}, errors.ConsentIncomplete, "consent.source_url"),
+        ({"phone": "+37052123456"}, errors.InvalidInput, "phone"),
+        ({"phone": "+37069900010", "brand_id": 987654}, errors.NotFound, "brand_id"),
+    ],
+)
+def test_nobody_is_asked_about_what_could_never_be_done(
+    desk: Desk, crm: User, changes: dict[str, Any], refusal: type[Exception], field: str
+) -> None:
+    """An agent's consent waits for a person only when it could be recorded once approved."""
+    from dataclasses import replace
+
+    from smsmarketing.approvals.models import ActionRequest
+    from smsmarketing.operations.dispatch import execute
+
+    payload = {
+        "brand_id": desk.world.brand.pk,
+        "source": "agent",
+        "phone": "+37069900010",
+        **changes,
+        "consent": consent(**changes.get("consent", {})),
+    }
+    actor = replace(desk.actor(crm, session=False), is_agent=True)
+    with pytest.raises(refusal) as refused:
+        execute("contacts.upsert", payload, actor=actor, idempotency_key=uuid.uuid4().hex)
+    assert field in refused.value.field_errors  # type: ignore[attr-defined]
+    assert not ActionRequest.objects.exists()
+    assert not Contact.objects.filter(phone="+37069900010").exists()

@@ -15,6 +15,7 @@ from smsmarketing.contacts.rules.import_values import READERS, BadValue
 from smsmarketing.contacts.rules.phone import Phone, PhoneError, phone_parse
 from smsmarketing.contacts.selectors import contacts_visible
 from smsmarketing.contacts.services import consent_record, contact_upsert
+from smsmarketing.contacts.services.consent import consent_check
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput, NotFound
 from smsmarketing.operations.types import (
@@ -218,7 +219,21 @@ def _changes(data: UpsertIn) -> dict[str, Any]:
     }
 
 
+def _sound(context: Context, data: UpsertIn) -> None:
+    """Refuse what could never be done, before anybody is asked to approve it."""
+    phone = _phone(data)
+    _brand(context, data)
+    contact = _existing(context, data, phone)
+    _changes(data)
+    if data.consent is not None:
+        number = phone.e164 if phone else (contact.phone if contact else None) or ""
+        country = phone.country if phone else contact.country if contact else ""
+        evidence = ConsentEvidence(**data.consent.model_dump())
+        consent_check(country, number, evidence, now=context.now)
+
+
 def _facts(context: Context, data: UpsertIn) -> dict[str, Any]:
+    _sound(context, data)
     return {
         "contacts": 1,
         "consent_changes": 1

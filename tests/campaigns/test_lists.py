@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from smsmarketing.accounts.models import Role
+from smsmarketing.accounts.models import Role, User
 from smsmarketing.contacts.models import Audience
 from smsmarketing.operations.errors import (
     Conflict,
@@ -156,3 +156,25 @@ def test_a_taken_name_a_foreign_row_and_no_brand_are_refused(crm: Desk, other: D
         audience(crm, name="Mine")
     with refused(NotFound):
         audience(crm, audience_id=other.audience.pk, base_version_token="x", name="Mine")
+
+
+def test_an_audience_keeps_the_texts_that_a_change_does_not_name() -> None:
+    desk = desk_make(contacts=1)
+    crm = User.objects.create_user("cleo-keeps", password=None, is_staff=True)
+    crm.teams.add(desk.world.team)
+    crm.roles.set(Role.objects.filter(key="crm"))
+    Audience.objects.filter(pk=desk.audience.pk).update(source="shop", sync_source="crm")
+    token = desk.call("audiences.list", crm).items[0].base_version_token
+    desk.call(
+        "audiences.save",
+        crm,
+        audience_id=desk.audience.pk,
+        base_version_token=token,
+        name="Readers of 2026",
+    )
+    audience = Audience.objects.get(pk=desk.audience.pk)
+    assert (audience.name, audience.source, audience.sync_source) == (
+        "Readers of 2026",
+        "shop",
+        "crm",
+    )

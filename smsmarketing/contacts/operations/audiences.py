@@ -89,8 +89,12 @@ class AudienceSaveIn(Input):
         default=None, ge=1, description="Brand; required for a new audience."
     )
     name: str = Field(min_length=1, max_length=120, description="Name, unique in the team.")
-    description: str = Field(default="", max_length=300, description="Description.")
-    source: str = Field(default="", max_length=80, description="Where its contacts come from.")
+    description: str | None = Field(
+        default=None, max_length=300, description="Description; left out: as it is."
+    )
+    source: str | None = Field(
+        default=None, max_length=80, description="Where its contacts come from; left out: as it is."
+    )
 
 
 def _save(context: Context, data: AudienceSaveIn) -> AudienceRow:

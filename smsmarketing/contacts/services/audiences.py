@@ -20,13 +20,13 @@ def audience_save(
     team_id: int,
     brand: Brand,
     name: str,
-    description: str = "",
-    source: str = "",
-    sync_source: str = "",
+    description: str | None = None,
+    source: str | None = None,
+    sync_source: str | None = None,
     audience: Audience | None = None,
     now: datetime | None = None,
 ) -> Audience:
-    """Create a list, or change the name and texts of a locked one. Raises Conflict for a name
+    """Create a list, or change the name of a locked one and the texts that are given. Raises Conflict for a name
     that the team already uses.
     """
     try:
@@ -36,15 +36,16 @@ def audience_save(
                     team_id=team_id,
                     brand=brand,
                     name=name,
-                    description=description,
-                    source=source,
-                    sync_source=sync_source,
+                    description=description or "",
+                    source=source or "",
+                    sync_source=sync_source or "",
                     created_at=now or timezone.now(),
                 )
             audience.name = name
-            audience.description = description
-            audience.source = source
-            audience.sync_source = sync_source
+            given = {"description": description, "source": source, "sync_source": sync_source}
+            for field, value in given.items():
+                if value is not None:
+                    setattr(audience, field, value)
             audience.version += 1
             audience.save()
             return audience

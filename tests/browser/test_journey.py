@@ -20,6 +20,7 @@ from smsmarketing.contacts.models import ImportJob, Suppression
 from smsmarketing.gateways.models import Message
 from tests.browser.conftest import Pages
 from tests.gateways.world import noon_zone
+from tests.journeys.logs import nothing_personal_in
 from tests.journeys.processes import Product, product_running
 from tools.embedded.place import CHECKOUT
 
@@ -107,6 +108,11 @@ def test_from_a_csv_file_to_the_report(
         stats = product.carrier.stats()
         assert (stats["accepted"], stats["duplicates"]) == (PEOPLE, 0)
         assert Suppression.objects.filter(source__startswith="inbound").count() == 1
+        nothing_personal_in(
+            product,
+            numbers=[phone(number) for number in range(PEOPLE)],
+            secrets=[notes["token"], *passwords.values(), notes["inbound_url"], TEXT, "espresso"],
+        )
 
 
 def imports_the_file(product: Product, page: Page, path: Path) -> None:

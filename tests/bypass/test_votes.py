@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from smsmarketing.accounts.models import Role, Team, User
@@ -189,8 +190,6 @@ def test_two_votes_of_one_person_are_one(desk: Desk, shut: Shut) -> None:
 
 def test_a_session_vote_without_the_form_token_is_refused(desk: Desk, shut: Shut) -> None:
     """A page of somebody else cannot make a signed-in approver's browser vote (CSRF)."""
-    from django.test import Client
-
     campaign = desk.submitted()
     client = Client(enforce_csrf_checks=True)
     client.force_login(desk.approver, backend="django.contrib.auth.backends.ModelBackend")
@@ -202,3 +201,40 @@ def test_a_session_vote_without_the_form_token_is_refused(desk: Desk, shut: Shut
         )
         form = client.post(page, {"decision": "approve", "content_hash": campaign.content_hash})
     assert (api.status_code, form.status_code) == (403, 403)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_token_beside_a_session_is_a_token(desk: Desk, shut: Shut, key: str) -> None:
+    """Whoever sends both is the token: a program cannot borrow the vote of a browser it runs in."""
+    campaign = desk.submitted()
+    client = Client()
+    client.force_login(desk.approver, backend="django.contrib.auth.backends.ModelBackend")
+    payload = vote_on(campaign, key)
+    path = (
+        f"/api/v1/campaigns/{campaign.pk}/approve"
+        if key == "campaigns.approve"
+        else f"/api/v1/action-requests/{campaign.action_request_id}/approve"
+    )
+    headers = {"Authorization": f"Bearer {token_for(desk.approver)}"}
+    with shut():
+        answer = client.post(path, payload, content_type="application/json", headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "NOT_PERMITTED")
+
+
+def test_a_browser_session_is_nobody_over_mcp(desk: Desk, shut: Shut) -> None:
+    """/mcp takes tokens only, so no page can make a signed-in browser call a tool."""
+    campaign = desk.submitted()
+    client = Client()
+    client.force_login(desk.approver, backend="django.contrib.auth.backends.ModelBackend")
+    message = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {
+            "name": "sms_marketing_campaigns_approve",
+            "arguments": vote_on(campaign, "campaigns.approve"),
+        },
+    }
+    with shut():
+        answer = client.post("/mcp", message, content_type="application/json")
+    assert answer.status_code == 401

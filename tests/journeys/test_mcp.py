@@ -22,6 +22,7 @@ from smsmarketing.campaigns.models import Campaign
 from smsmarketing.contacts.models import Contact
 from smsmarketing.gateways.models import Message
 from smsmarketing.operations.models import AuditEntry
+from tests.journeys.logs import nothing_personal_in
 from tests.journeys.person import Person
 from tests.journeys.processes import Product, product_running
 from tests.journeys.scene import SCOPES, Scene, scene_make
@@ -125,6 +126,11 @@ def test_an_agent_drafts_people_approve_and_the_agent_reads_the_report(
                 operation__in=["campaigns.create_draft", "campaigns.send_approved"]
             ).values_list("surface", "outcome")
         ) == {("mcp", "done"), ("mcp", "APPROVAL_REQUIRED")}
+        nothing_personal_in(
+            product,
+            numbers=[NEW_PHONE, *(row.phone or "" for row in scene.readers)],
+            secrets=[token, scene.password, scene.desk.world.secret, BODY, "bulbs are in"],
+        )
 
 
 def consent_waits_for_a_person(product: Product, scene: Scene, token: str) -> None:

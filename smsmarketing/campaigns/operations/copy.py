@@ -20,8 +20,8 @@ from smsmarketing.gateways.models import Gateway
 from smsmarketing.gateways.rules.encoding import (
     Replacement,
     offending_characters,
-    smart_replacement,
     text_count,
+    text_replace_lookalikes,
 )
 from smsmarketing.gateways.selectors.rates import rates_current
 from smsmarketing.operations import registry
@@ -97,7 +97,7 @@ class FitOut(Output):
     )
     offending_characters: list[OffenderOut] = Field(description="Characters that force UCS-2.")
     suggestion: str | None = Field(
-        description="The text with look-alikes replaced, when that saves parts."
+        description="The text with look-alikes replaced, when that saves parts or leaves UCS-2."
     )
     prices: list[CountryPrice] = Field(description="By country; empty without a gateway.")
     truncation: str = Field(description="What happens to what does not fit.")
@@ -153,10 +153,10 @@ def _prices(
 
 
 def _suggestion(fit: CopyFit, better: Replacement) -> str | None:
-    """The text with look-alikes replaced, when it is cheaper in its typical case."""
-    typical = smart_replacement(fit.example).text
-    cheaper = text_count(typical).parts < fit.typical.parts
-    return better.text if better.changes and cheaper else None
+    """The text with look-alikes replaced, when its typical case then takes fewer parts or leaves UCS-2."""
+    typical = text_count(text_replace_lookalikes(fit.example).text)
+    saves = typical.parts < fit.typical.parts or typical.encoding != fit.typical.encoding
+    return better.text if better.changes and saves else None
 
 
 def _fit(context: Context, data: FitIn) -> FitOut:
@@ -181,7 +181,7 @@ def _fit(context: Context, data: FitIn) -> FitOut:
         split_mode=split_mode_of(gateway) if gateway else "codepoint",
     )
     problems = copy_problems(fit, brand=brand, purpose=data.purpose, sender=sender)
-    better = smart_replacement(fit.final_body)
+    better = text_replace_lookalikes(fit.final_body)
     return FitOut(
         fits=not problems,
         problems=[

@@ -54,7 +54,7 @@ WORDS: dict[str, Any] = {
     "usernames": [],
     "time_zone": "Europe/Vilnius",
     "send_at_local": "2031-05-05T12:00",
-    "quiet_mode": "normal",
+    "quiet_mode": "default",
     "verdict": "reject",
 }
 

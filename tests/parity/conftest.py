@@ -148,6 +148,8 @@ def valid(desk: Desk) -> Valid:
     def build(key: str) -> dict[str, Any]:
         fields = registry.get(key).input.model_fields
         needed = [name for name, field in fields.items() if field.is_required()]
+        missing = [name for name in needed if name not in values]
+        assert not missing, f"Give {missing} of {key} a value here, so that it is compared too."
         return {name: values[name] for name in needed} | extra.get(key, {})
 
     return build

@@ -7,21 +7,22 @@ from celery import shared_task
 from smsmarketing.gateways import dispatch, intake
 
 BEAT = {"gateways.sweep": 5.0, "gateways.receipts_apply": 2.0}
+"""Seconds between starts. Tasks expire: while a queue is long the sweep asks again and again."""
 
 
-@shared_task(name="gateways.batch_run")
+@shared_task(name="gateways.batch_run", expires=600)
 def batch_run_task(batch_id: int) -> None:
     """Send what is due of a batch."""
     dispatch.batch_run(batch_id)
 
 
-@shared_task(name="gateways.batch_run_transactional")
+@shared_task(name="gateways.batch_run_transactional", expires=600)
 def batch_run_transactional_task(batch_id: int) -> None:
     """`gateways.batch_run` for messages that people wait for."""
     dispatch.batch_run(batch_id)
 
 
-@shared_task(name="gateways.batch_run_urgent")
+@shared_task(name="gateways.batch_run_urgent", expires=600)
 def batch_run_urgent_task(batch_id: int) -> None:
     """`gateways.batch_run` for one-time codes and automatic replies."""
     dispatch.batch_run(batch_id)

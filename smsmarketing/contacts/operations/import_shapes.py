@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -83,7 +83,9 @@ class FileIn(Input):
         pattern="^[A-Z]{2}$",
         description="Country of numbers written without one, e.g. GB; without it they are rejected.",
     )
-    tags: list[str] = Field(default=[], max_length=20, description="Tags for every contact.")
+    tags: list[Annotated[str, Field(max_length=60)]] = Field(
+        default=[], max_length=20, description="Tags for every contact."
+    )
     consent: FileConsentIn | None = Field(
         default=None,
         description="Evidence for the whole file. Without any the contacts are not texted.",

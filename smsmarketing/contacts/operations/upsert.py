@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -29,6 +29,8 @@ from smsmarketing.operations.types import (
     RestRoute,
 )
 from smsmarketing.operations.versions import version_check
+
+Tag = Annotated[str, Field(min_length=1, max_length=60)]
 
 
 class ConsentIn(Input):
@@ -87,10 +89,10 @@ class UpsertIn(Input):
         default=None, max_length=12, description="ISO 3166-2 subdivision without the country."
     )
     time_zone: str | None = Field(default=None, max_length=64, description="IANA zone.")
-    tags: list[str] | None = Field(
+    tags: list[Tag] | None = Field(
         default=None, max_length=50, description="The whole set of tags; see add_tags."
     )
-    add_tags: list[str] | None = Field(
+    add_tags: list[Tag] | None = Field(
         default=None, max_length=50, description="Tags to add to the present ones."
     )
     customer_key: str | None = Field(default=None, max_length=80, description="Customer id.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from smsmarketing.gateways.models import Gateway
 from smsmarketing.gateways.operations.shapes import RateRow, rate_row
@@ -16,6 +16,7 @@ from smsmarketing.operations.types import (
     Context,
     Input,
     Kind,
+    Moment,
     Operation,
     Output,
     RestRoute,
@@ -27,13 +28,12 @@ class RateSaveIn(Input):
 
     gateway_id: int = Field(ge=1, description="Gateway.")
     country: str = Field(pattern="^[A-Z]{2}$", description="ISO 3166-1 alpha-2.")
-    price: Decimal = Field(
-        ge=0,
-        max_digits=12,
-        decimal_places=6,
-        description="Price of one part in the gateway's currency.",
+    price: str = Field(
+        pattern=r"^\d{1,6}(\.\d{1,6})?$",
+        max_length=13,
+        description='Price of one part in the gateway\'s currency, e.g. "0.0385".',
     )
-    valid_from: AwareDatetime | None = Field(
+    valid_from: Moment | None = Field(
         default=None, description="From when it holds, UTC; default: now. Not in the past."
     )
 
@@ -57,7 +57,7 @@ def run(context: Context, data: RateSaveIn) -> RateSaveOut:
     rate = rate_set(
         gateway,
         country=data.country,
-        price=data.price,
+        price=Decimal(data.price),
         valid_from=data.valid_from,
         now=context.now,
     )

@@ -42,6 +42,7 @@ COMMANDS = {
     "audit": "verifies the chain and anchors it",
     "contracts": "prints the published contracts",
     "demo_data": "goes through execute() as a person without the right to approve",
+    "gateway_credentials": "stores a gateway's secrets from the terminal; hands no message over",
     "operations": "goes through execute() on the command line, where nobody can approve",
     "person_save": "people and roles; needs a shell and is audited",
     "receipts": "applies receipts again; receipts move states up, they send nothing",

@@ -8,8 +8,7 @@ from django.db.models import QuerySet
 
 from smsmarketing.accounts.models import Brand
 from smsmarketing.campaigns.models import Campaign, Template, TemplateVersion
-from smsmarketing.contacts.models import Segment
-from smsmarketing.gateways.models import Gateway, SenderId
+from smsmarketing.gateways.models import Gateway
 from smsmarketing.operations.errors import NotFound
 from smsmarketing.operations.types import Actor
 
@@ -33,14 +32,6 @@ def versions_visible(actor: Actor) -> QuerySet[TemplateVersion]:
         actor,
         "template__team_id",
     )
-
-
-def segments_visible(actor: Actor) -> QuerySet[Segment]:
-    return _teams(Segment.objects.all(), actor)
-
-
-def senders_visible(actor: Actor) -> QuerySet[SenderId]:
-    return _teams(SenderId.objects.all(), actor)
 
 
 def brands_usable(actor: Actor) -> QuerySet[Brand]:

@@ -39,14 +39,10 @@ from smsmarketing.campaigns.admin.copy_form import (
 )
 from smsmarketing.campaigns.admin.steps import missing_words
 from smsmarketing.campaigns.models import Campaign, TemplateVersion
-from smsmarketing.campaigns.selectors import (
-    brands_usable,
-    gateways_usable,
-    segments_visible,
-    senders_visible,
-    versions_visible,
-)
+from smsmarketing.campaigns.selectors import brands_usable, gateways_usable, versions_visible
 from smsmarketing.campaigns.services.drafts import EDITABLE
+from smsmarketing.contacts.selectors import segments_visible
+from smsmarketing.gateways.selectors.visibility import senders_visible
 from smsmarketing.operations.errors import VersionConflict
 from smsmarketing.operations.surfaces.admin.actors import admin_actor
 from smsmarketing.operations.types import Actor

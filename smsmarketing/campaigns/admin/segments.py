@@ -41,14 +41,10 @@ from smsmarketing.campaigns.admin.criteria_form import (
 )
 from smsmarketing.campaigns.admin.steps import missing_words
 from smsmarketing.campaigns.models import Campaign
-from smsmarketing.campaigns.selectors import (
-    brands_usable,
-    gateways_usable,
-    segments_visible,
-    senders_visible,
-)
+from smsmarketing.campaigns.selectors import brands_usable, gateways_usable
 from smsmarketing.contacts.models import Segment
-from smsmarketing.contacts.selectors import audiences_visible
+from smsmarketing.contacts.selectors import audiences_visible, segments_visible
+from smsmarketing.gateways.selectors.visibility import senders_visible
 from smsmarketing.operations.errors import InvalidInput
 from smsmarketing.operations.surfaces.admin import OperationAdmin
 from smsmarketing.operations.surfaces.admin.actors import admin_actor

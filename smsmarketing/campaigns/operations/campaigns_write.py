@@ -12,17 +12,12 @@ from smsmarketing.campaigns.operations.campaigns_read import (
     campaign_out,
 )
 from smsmarketing.campaigns.operations.templates import FieldIn
-from smsmarketing.campaigns.selectors import (
-    brands_usable,
-    gateways_usable,
-    pick,
-    segments_visible,
-    senders_visible,
-    versions_visible,
-)
+from smsmarketing.campaigns.selectors import brands_usable, gateways_usable, pick, versions_visible
 from smsmarketing.campaigns.services.drafts import campaign_create, campaign_update
 from smsmarketing.campaigns.services.review import minutes_to_start
 from smsmarketing.campaigns.services.wall_time import schedule_resolve
+from smsmarketing.contacts.selectors import segments_visible
+from smsmarketing.gateways.selectors.visibility import senders_visible
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput, NotPermitted
 from smsmarketing.operations.types import (

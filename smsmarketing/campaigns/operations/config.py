@@ -12,11 +12,12 @@ from smsmarketing.accounts.models import Brand
 from smsmarketing.approvals.models import ApprovalPolicy
 from smsmarketing.campaigns.models import QUIET_MODES
 from smsmarketing.campaigns.plan import REASONS
-from smsmarketing.campaigns.selectors import brands_usable, gateways_usable, senders_visible
+from smsmarketing.campaigns.selectors import brands_usable, gateways_usable
 from smsmarketing.campaigns.services.content import CEILING_MARGIN, RECIPIENTS_TOLERANCE
 from smsmarketing.campaigns.services.copy import MOST_PARTS
 from smsmarketing.gateways.models import FrequencyCap
 from smsmarketing.gateways.selectors.limits import quota_current
+from smsmarketing.gateways.selectors.visibility import senders_visible
 from smsmarketing.operations import registry
 from smsmarketing.operations.types import Context, Input, Kind, Operation, Output, RestRoute
 

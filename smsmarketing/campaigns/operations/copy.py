@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from smsmarketing.campaigns.operations.templates import FieldIn
-from smsmarketing.campaigns.selectors import brands_usable, gateways_usable, pick, senders_visible
+from smsmarketing.campaigns.selectors import brands_usable, gateways_usable, pick
 from smsmarketing.campaigns.services.copy import (
     CopyFit,
     copy_fit,
@@ -24,6 +24,7 @@ from smsmarketing.gateways.rules.encoding import (
     text_replace_lookalikes,
 )
 from smsmarketing.gateways.selectors.rates import rates_current
+from smsmarketing.gateways.selectors.visibility import senders_visible
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import RatesUnavailable
 from smsmarketing.operations.types import Context, Input, Kind, Money, Operation, Output, RestRoute

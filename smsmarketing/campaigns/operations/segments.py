@@ -11,19 +11,16 @@ from pydantic import Field
 
 from smsmarketing.accounts.models import Brand
 from smsmarketing.campaigns.plan import REASONS, AudiencePlan, PlanRequest, audience_plan
-from smsmarketing.campaigns.selectors import (
-    brands_usable,
-    gateways_usable,
-    pick,
-    segments_visible,
-    senders_visible,
-)
+from smsmarketing.campaigns.selectors import brands_usable, gateways_usable, pick
 from smsmarketing.contacts.criteria import criteria_parse, criteria_words
+from smsmarketing.contacts.selectors import segments_visible
 from smsmarketing.contacts.services import segment_create
 from smsmarketing.gateways.models import SenderId
 from smsmarketing.gateways.selectors.limits import quota_current, quota_left
+from smsmarketing.gateways.selectors.visibility import senders_visible
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput
+from smsmarketing.operations.models import PreviewRecord
 from smsmarketing.operations.pages import Page, PageInput, page_cut
 from smsmarketing.operations.previews import preview_read, preview_store, preview_take
 from smsmarketing.operations.types import (
@@ -264,14 +261,18 @@ def _create(context: Context, data: SegmentCreateIn) -> SegmentRow:
     return _row(segment)
 
 
-def _facts(context: Context, data: SegmentCreateIn) -> dict[str, Any]:
-    record = preview_read(
+def _preview_of(context: Context, data: SegmentCreateIn) -> PreviewRecord:
+    return preview_read(
         context,
         PREVIEW_KIND,
         data.segment_preview_id,
         tool="segments.preview",
         argument="segment_preview_id",
     )
+
+
+def _facts(context: Context, data: SegmentCreateIn) -> dict[str, Any]:
+    record = _preview_of(context, data)
     return {
         "recipients": record.result["sendable"],
         "cost": record.result["estimated_cost"],
@@ -282,13 +283,7 @@ def _facts(context: Context, data: SegmentCreateIn) -> dict[str, Any]:
 
 def _shown(context: Context, data: SegmentCreateIn) -> dict[str, Any]:
     """The criteria and counts behind the preview id, for the approver."""
-    record = preview_read(
-        context,
-        PREVIEW_KIND,
-        data.segment_preview_id,
-        tool="segments.preview",
-        argument="segment_preview_id",
-    )
+    record = _preview_of(context, data)
     result = record.result
     return {
         "criteria": result["criteria_in_words"],

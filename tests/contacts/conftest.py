@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from smsmarketing.accounts.models import Brand, Team, User
 from smsmarketing.accounts.rules.permissions import PERMISSIONS
-from smsmarketing.contacts.models import Contact, SendState
+from smsmarketing.contacts.models import Contact, ContactEvent, SendState
 from smsmarketing.contacts.rules.consent import ConsentEvidence
 from smsmarketing.contacts.rules.phone import phone_parse
-from smsmarketing.contacts.services import consent_record, contact_upsert
+from smsmarketing.contacts.services import consent_record, contact_upsert, event_summaries_refresh
 from smsmarketing.operations.types import Actor, Surface
 
 DISCLOSURE = "I agree to get offers of Acme by SMS. Reply STOP to end."
@@ -87,6 +87,31 @@ def evidence(**changes: Any) -> ConsentEvidence:
 
 def state_of(contact: Contact, brand: Brand) -> SendState:
     return SendState.objects.get(contact_id=contact.pk, brand_id=brand.pk)
+
+
+def order_of(
+    contact: Contact,
+    team: Team,
+    external_id: str,
+    *,
+    at: datetime,
+    source: str = "shop",
+    **properties: Any,
+) -> ContactEvent:
+    """An order in the tables, with its summary."""
+    order = ContactEvent.objects.create(
+        team=team,
+        source=source,
+        contact=contact,
+        kind="order",
+        external_id=external_id,
+        occurred_at=at,
+        updated_at=at,
+        properties=properties,
+        recorded_at=timezone.now(),
+    )
+    event_summaries_refresh([contact.pk])
+    return order
 
 
 @pytest.fixture

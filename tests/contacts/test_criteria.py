@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from smsmarketing.accounts.models import Brand, Team
 from smsmarketing.contacts.criteria import criteria_compile, criteria_parse, criteria_words
-from smsmarketing.contacts.models import Contact, ContactEvent, SendState
+from smsmarketing.contacts.models import Contact, SendState
 from smsmarketing.contacts.services import audience_add, audience_save
 from smsmarketing.operations.errors import InvalidInput
+from tests.contacts.conftest import order_of
 
 A, B, C = "+447400123456", "+491711234567", "+12025550123"
 
@@ -53,13 +54,7 @@ def people(brand: Brand, team: Team, make_contact: Callable[..., Contact]) -> di
     audience = audience_save(team_id=team.pk, brand=brand, name="Spring")
     audience_add(audience, [a.pk])
     for number, days in enumerate((3, 40)):
-        ContactEvent.objects.create(
-            contact=a,
-            kind="order",
-            external_id=str(number),
-            occurred_at=now - timedelta(days=days),
-            properties={"total": 30 + number * 40},
-        )
+        order_of(a, team, str(number), at=now - timedelta(days=days), total=30 + number * 40)
     SendState.objects.filter(contact_id=a.pk).update(recent=[now - timedelta(days=5)])
     return {"a": a, "b": b, "c": c}
 
@@ -127,6 +122,15 @@ def test_each_condition_finds_its_contacts(
     people: dict[str, Contact], brand: Brand, tree: dict[str, Any], phones: set[str]
 ) -> None:
     assert found(tree, brand) == phones
+
+
+def test_events_of_another_team_are_not_seen(
+    people: dict[str, Contact], brand: Brand, other_brand: Brand
+) -> None:
+    """The rival knows the same people; its orders are its own."""
+    for contact in people.values():
+        order_of(contact, other_brand.team, f"their-{contact.pk}", at=timezone.now())
+    assert found({"event": {"kind": "order"}}, brand) == {A}
 
 
 def test_an_audience_of_the_brand_is_found_and_named(

@@ -148,8 +148,13 @@ def _customer_key(node: nodes.HasCustomerKey, setting: _Setting) -> _Piece:
 
 @_compiled.register
 def _event(node: nodes.HadEvent, setting: _Setting) -> _Piece:
-    conditions = ["v.contact_id = s.contact_id", "v.kind = %s"]
-    params: list[Any] = [node.kind]
+    # Only the events of the brand's own team: what another team knows of the person is not ours.
+    conditions = [
+        "v.contact_id = s.contact_id",
+        "v.kind = %s",
+        "v.team_id = (SELECT b.team_id FROM accounts_brand b WHERE b.id = %s)",
+    ]
+    params: list[Any] = [node.kind, setting.brand_id]
     if node.within_days is not None:
         conditions.append("v.occurred_at > %s")
         params.append(setting.now - timedelta(days=node.within_days))

@@ -2,7 +2,8 @@
 
 from smsmarketing.contacts.models.audiences import Audience, AudienceMember, Segment
 from smsmarketing.contacts.models.consent import ConsentEvent, Suppression, SuppressionLift
-from smsmarketing.contacts.models.contacts import Contact, ContactEvent, SendState
+from smsmarketing.contacts.models.contacts import Contact, SendState
+from smsmarketing.contacts.models.events import ContactEvent, EventSummary
 from smsmarketing.contacts.models.imports import ImportFile, ImportJob, ImportMapping, ImportReject
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "ConsentEvent",
     "Contact",
     "ContactEvent",
+    "EventSummary",
     "ImportFile",
     "ImportJob",
     "ImportMapping",

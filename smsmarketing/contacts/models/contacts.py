@@ -1,4 +1,4 @@
-"""The person behind a number, what may be sent to them, and what happened to them."""
+"""The person behind a number, and what may be sent to them."""
 
 from __future__ import annotations
 
@@ -102,30 +102,3 @@ class SendState(models.Model):
 
     def __str__(self) -> str:
         return f"send state of contact {self.contact_id} for brand {self.brand_id}"
-
-
-class ContactEvent(models.Model):
-    """Something that happened to a customer: order, payment, shipment, appointment, pickup."""
-
-    contact = models.ForeignKey(
-        Contact, on_delete=models.CASCADE, db_index=False, related_name="events"
-    )
-    kind = models.CharField(max_length=40)
-    external_id = models.CharField(
-        max_length=120, help_text="Id in the source system; deduplicates."
-    )
-    occurred_at = models.DateTimeField()
-    properties = models.JSONField(default=dict)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["kind", "external_id"], name="contact_event_once")
-        ]
-        indexes = [
-            models.Index(
-                fields=["contact", "kind", "-occurred_at"], name="contact_event_by_contact"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.external_id}"

@@ -8,13 +8,13 @@ from typing import Any, Literal
 from django.db.models import Exists, OuterRef, QuerySet
 from pydantic import Field
 
-from smsmarketing.accounts.selectors import brands_visible
+from smsmarketing.accounts.selectors import brands_visible, teams_visible
 from smsmarketing.contacts import selectors
 from smsmarketing.contacts.models import (
     AudienceMember,
     ConsentEvent,
     Contact,
-    ContactEvent,
+    EventSummary,
     SendState,
     Suppression,
 )
@@ -139,12 +139,13 @@ def _matching_facts(rows: QuerySet[Contact], context: Context, data: SearchIn) -
             Exists(AudienceMember.objects.filter(audience__in=lists, contact_id=here))
         )
     if data.order_state is not None:
-        newest = ContactEvent.objects.filter(contact_id=here, kind="order").order_by("-occurred_at")
-        rows = rows.filter(
-            pk__in=rows.annotate(order_state=newest.values("properties__state")[:1])
-            .filter(order_state=data.order_state)
-            .values("pk")
+        orders = EventSummary.objects.filter(
+            team__in=teams_visible(context.actor),
+            kind="order",
+            last_state=data.order_state,
+            contact_id=here,
         )
+        rows = rows.filter(Exists(orders))
     if data.consent is not None:
         consented = Exists(states.filter(marketing_reason=None))
         rows = rows.filter(consented if data.consent == "consented" else ~consented)

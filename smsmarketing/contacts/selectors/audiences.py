@@ -26,12 +26,13 @@ JOIN contacts_sendstate s ON s.brand_id = a.brand_id AND s.contact_id = m.contac
 WHERE m.audience_id = ANY(%s) GROUP BY 1, 2 ORDER BY 3 DESC, 2
 """
 _ORDERS = """
-SELECT o.audience_id, count(*) FILTER (WHERE o.newest > %s), count(*) FILTER (WHERE o.newest > %s), count(*)
-FROM (
-    SELECT m.audience_id, m.contact_id, max(e.occurred_at) AS newest FROM contacts_audiencemember m
-    JOIN contacts_contactevent e ON e.contact_id = m.contact_id AND e.kind = 'order'
-    WHERE m.audience_id = ANY(%s) GROUP BY 1, 2
-) o GROUP BY 1
+SELECT m.audience_id, count(*) FILTER (WHERE o.last_at > %s),
+    count(*) FILTER (WHERE o.last_at > %s), count(*)
+FROM contacts_audiencemember m
+JOIN contacts_audience a ON a.id = m.audience_id
+JOIN contacts_eventsummary o
+    ON o.team_id = a.team_id AND o.contact_id = m.contact_id AND o.kind = 'order'
+WHERE m.audience_id = ANY(%s) GROUP BY 1
 """
 _MOST_COUNTRIES = 20
 

@@ -10,6 +10,7 @@ from smsmarketing.contacts.services.audiences import (
 )
 from smsmarketing.contacts.services.consent import consent_record
 from smsmarketing.contacts.services.contacts import Upserted, contact_upsert
+from smsmarketing.contacts.services.events import event_summaries_refresh
 from smsmarketing.contacts.services.states import send_state_refresh, send_states_expire
 from smsmarketing.contacts.services.suppressions import suppression_add, suppression_lift_scope
 
@@ -20,6 +21,7 @@ __all__ = [
     "audience_save",
     "consent_record",
     "contact_upsert",
+    "event_summaries_refresh",
     "phone_hash",
     "segment_create",
     "send_state_refresh",

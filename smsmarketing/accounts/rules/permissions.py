@@ -172,12 +172,25 @@ _TABLE: tuple[Permission, ...] = (
         "sms:contacts.read",
     ),
     _permission(
+        "contacts.event_record",
+        "Record orders, payments and other events of contacts",
+        {CRM},
+        "sms:contacts.write",
+    ),
+    _permission(
         "contacts.import_start", "Import contacts and opt-outs", {CRM}, "sms:contacts.write"
     ),
     _permission(
         "contacts.import_view",
         "Follow imports",
         {CRM, COMPLIANCE, VIEWER},
+        "sms:contacts.read",
+        "sms:contacts.write",
+    ),
+    _permission(
+        "contacts.number_check",
+        "Check how phone numbers are written",
+        EVERYONE - {VIEWER},
         "sms:contacts.read",
         "sms:contacts.write",
     ),

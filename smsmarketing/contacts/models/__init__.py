@@ -4,6 +4,7 @@ from smsmarketing.contacts.models.audiences import Audience, AudienceMember, Seg
 from smsmarketing.contacts.models.consent import ConsentEvent, Suppression, SuppressionLift
 from smsmarketing.contacts.models.contacts import Contact, SendState
 from smsmarketing.contacts.models.events import ContactEvent, EventSummary
+from smsmarketing.contacts.models.fields import CustomField
 from smsmarketing.contacts.models.imports import ImportFile, ImportJob, ImportMapping, ImportReject
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "ConsentEvent",
     "Contact",
     "ContactEvent",
+    "CustomField",
     "EventSummary",
     "ImportFile",
     "ImportJob",

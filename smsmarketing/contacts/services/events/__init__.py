@@ -1,0 +1,12 @@
+"""Events of contacts and the summaries that follow from them."""
+
+from smsmarketing.contacts.services.events.recording import (
+    Given,
+    Key,
+    Recorded,
+    event_note,
+    events_record,
+)
+from smsmarketing.contacts.services.events.summaries import event_summaries_refresh
+
+__all__ = ["Given", "Key", "Recorded", "event_note", "event_summaries_refresh", "events_record"]

@@ -79,6 +79,8 @@ def test_every_tool_keeps_the_rules(texts: dict[str, str]) -> None:
 def unbounded(tool: dict[str, Any]) -> Iterator[str]:
     for found in walk(tool["inputSchema"]):
         for name, field in found.get("properties", {}).items():
+            if not isinstance(field, dict):  # a field that is itself called properties
+                continue
             for item in field.get("anyOf", [field]):
                 if (
                     item.get("type") == "array"

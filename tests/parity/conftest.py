@@ -110,6 +110,14 @@ def valid(desk: Desk) -> Valid:
         "country": "LT",
         "criteria": {"audience": desk.audience.pk},
         "currency": "EUR",
+        "events": [
+            {
+                "contact_id": contact.pk,
+                "kind": "order",
+                "external_id": "1",
+                "occurred_at": "2026-01-05T10:00:00Z",
+            }
+        ],
         "evidence": "contract 17 with the carrier",
         "gateway_id": world.gateway.pk,
         "import_id": NOWHERE,
@@ -118,6 +126,7 @@ def valid(desk: Desk) -> Valid:
         "message": "Acme: hello.",
         "messages_per_second": 5,
         "name": "Parity",
+        "numbers": ["+447400123499"],
         "operations": ["segments.create"],
         "price": "0.05",
         "reason": "because of parity",
@@ -141,6 +150,7 @@ def valid(desk: Desk) -> Valid:
         "contacts.upsert": {"phone": "+447400123499"},
         "campaigns.create_draft": {"message": "Acme: 20% off today only."},
         "delivery_status.get": {"message_id": NOWHERE},
+        "events.list": {"contact_id": contact.pk},
         "messages.list": {"contact_id": contact.pk},
         "templates.save": {"brand_id": world.brand.pk, "name": "Parity", "use_case": "promotion"},
     }

@@ -130,6 +130,7 @@ class BrandAdmin(OperationAdmin):
         "opt_out_line",
         "help_line",
         "website",
+        "language",
         "active",
     )
 

@@ -54,6 +54,9 @@ class Brand(models.Model):
         max_length=160, help_text="Answer to HELP: brand, a contact, and STOP [R-2.13]."
     )
     website = models.URLField(blank=True)
+    language = models.CharField(
+        max_length=12, default="en", help_text="BCP 47; of its public pages and automatic answers."
+    )
     active = models.BooleanField(default=True)
 
     def __str__(self) -> str:

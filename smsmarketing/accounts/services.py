@@ -1,13 +1,17 @@
-"""Creating and revoking API tokens."""
+"""Creating and revoking API tokens; what a brand speaks."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from smsmarketing.accounts.models import ApiToken, Team, User
+from django.db import transaction
+
+from smsmarketing.accounts.models import ApiToken, Brand, Team, User
 from smsmarketing.accounts.rules.scopes import scopes_unknown, trifecta_scopes
 from smsmarketing.accounts.rules.tokens import network_normal, token_make
+from smsmarketing.operations.audit import audit_append_system
 from smsmarketing.operations.errors import Conflict, InvalidInput, NotPermitted
 
 TOKENS_PER_PERSON = 50
@@ -84,3 +88,33 @@ def _networks(texts: Sequence[str]) -> list[str]:
                 field_errors={"allowed_ips": "Use addresses or networks such as 203.0.113.0/24."},
             ) from exc
     return networks
+
+
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
+
+
+def brand_language_set(name: str, language: str) -> Brand:
+    """Set the language of a brand's public pages and automatic answers, for the command line.
+
+    Raises InvalidInput for an unknown brand or a code that is no BCP 47 tag.
+    """
+    if not _LANGUAGE.fullmatch(language):
+        raise InvalidInput(
+            "That is no language code.",
+            field_errors={"language": "Give a code such as de, pt-BR or zh-TW."},
+        )
+    with transaction.atomic():
+        brand = Brand.objects.select_for_update().filter(name=name).first()
+        if brand is None:
+            known = ", ".join(Brand.objects.order_by("name").values_list("name", flat=True))
+            raise InvalidInput(f"There is no brand {name!r}. Known: {known or 'none'}.")
+        before, brand.language = brand.language, language
+        brand.save(update_fields=["language"])
+        audit_append_system(
+            operation="accounts.brand_language",
+            outcome="done",
+            object_type="accounts.brand",
+            object_id=str(brand.pk),
+            facts={"before": before, "after": language},
+        )
+    return brand

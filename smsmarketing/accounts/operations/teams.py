@@ -20,6 +20,7 @@ class BrandRow(Output):
     opt_out_line: str = Field(description="The brand's opt-out line.")
     help_line: str = Field(description="The answer to HELP.")
     website: str = Field(description="Website; empty when unknown.")
+    language: str = Field(description="Language of its public pages and automatic answers, BCP 47.")
     active: bool = Field(description="Whether the brand may send.")
 
 
@@ -60,6 +61,7 @@ def run(context: Context, data: TeamsIn) -> TeamsOut:
                 opt_out_line=brand.opt_out_line,
                 help_line=brand.help_line,
                 website=brand.website,
+                language=brand.language,
                 active=brand.active,
             )
         )

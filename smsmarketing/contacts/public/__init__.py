@@ -1,0 +1,1 @@
+"""Pages for everybody, without login: opt-out by link, opt-in form."""

@@ -1,0 +1,61 @@
+"""How a public page answers: in the brand's language, strict, without cookies, not indexed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpResponse
+from django.template.loader import render_to_string
+
+from smsmarketing.accounts.models import Brand
+from smsmarketing.contacts.rules.public_words import (
+    language_direction,
+    language_known,
+    public_words,
+)
+
+
+def public_page(
+    template: str,
+    *,
+    topic: str,
+    brand: Brand | None,
+    language: str = "",
+    context: Mapping[str, Any] | None = None,
+    status: int = 200,
+    embeddable: bool = False,
+) -> HttpResponse:
+    """Render a page of `templates/public/`, with the topic's texts as `words`.
+
+    `{brand}` in a text becomes the brand's name in texts. The template gets no request: no session is
+    touched and so no cookie set. `embeddable`: other sites may show the page in a frame.
+    """
+    spoken = language_known(topic, language or (brand.language if brand is not None else ""))
+    name = brand.name_in_texts if brand is not None else ""
+    words = {
+        key: text.replace("{brand}", name) for key, text in public_words(topic, spoken).items()
+    }
+    body = render_to_string(
+        template,
+        {
+            "words": words,
+            "brand": brand,
+            "language": spoken,
+            "direction": language_direction(spoken),
+            **(context or {}),
+        },
+    )
+    response = HttpResponse(body, status=status)
+    ancestors = "*" if embeddable else "'none'"
+    response["Content-Security-Policy"] = (
+        "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "
+        f"frame-ancestors {ancestors}"
+    )
+    response["Content-Language"] = spoken
+    response["Referrer-Policy"] = "no-referrer"
+    response["X-Robots-Tag"] = "noindex, nofollow"
+    response["Cache-Control"] = "no-store"
+    if embeddable:
+        response.xframe_options_exempt = True  # type: ignore[attr-defined]
+    return response

@@ -36,6 +36,13 @@ class Contact(models.Model):
     customer_key = models.CharField(
         max_length=80, blank=True, help_text="Customer id in the CRM or shop."
     )
+    customer_group = models.CharField(
+        max_length=60,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Group in the CRM or shop, e.g. wholesale; one at a time.",
+    )
     crm_keys = models.JSONField(default=dict, help_text="Ids in other systems, by system name.")
     tags = ArrayField(models.CharField(max_length=60), default=list)
     custom = models.JSONField(default=dict)
@@ -59,6 +66,11 @@ class Contact(models.Model):
                 fields=["customer_key"],
                 name="contact_customer_key",
                 condition=~models.Q(customer_key=""),
+            ),
+            models.Index(
+                fields=["customer_group"],
+                name="contact_customer_group",
+                condition=~models.Q(customer_group=""),
             ),
         ]
 

@@ -56,6 +56,9 @@ class SearchIn(PageInput):
         default=None, min_length=2, max_length=80, description="Start of first or last name."
     )
     customer_key: str | None = Field(default=None, max_length=80, description="Exact customer id.")
+    customer_group: str | None = Field(
+        default=None, max_length=60, description="Exact customer group."
+    )
     audience_id: int | None = Field(default=None, ge=1, description="On this audience (list).")
     tag: str | None = Field(default=None, max_length=60, description="Has this tag.")
     order_state: str | None = Field(
@@ -124,6 +127,8 @@ def _matching(context: Context, data: SearchIn) -> QuerySet[Contact]:
         )
     if data.customer_key is not None:
         rows = rows.filter(customer_key=data.customer_key)
+    if data.customer_group is not None:
+        rows = rows.filter(customer_group=data.customer_group)
     if data.tag is not None:
         rows = rows.filter(tags__contains=[data.tag])
     return _matching_facts(rows, context, data)
@@ -307,7 +312,7 @@ registry.add(
     Operation(
         key="contacts.search",
         summary=(
-            "Find contacts by exact phone, name, customer id, list, tag, order state, consent, "
+            "Find contacts by exact phone, name, customer id or group, list, tag, order state, consent, "
             "opt-out or send history."
         ),
         description="Numbers come masked. No search by the beginning of a number.",

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from smsmarketing.contacts.models import Contact
 from smsmarketing.contacts.rules.phone import phone_mask
-from smsmarketing.operations.text import untrusted
+from smsmarketing.operations.text import untrusted, untrusted_clean
 from smsmarketing.operations.types import Actor, Output, UntrustedText
 
 PHONE_PERMISSION = "contacts.phone_view"
@@ -31,6 +31,7 @@ class ContactRow(Output):
     line_type: str = Field(description="mobile, fixed_line, fixed_line_or_mobile, voip, ...")
     tags: list[str] = Field(description="Tags.")
     customer_key: str = Field(description="Customer id in the CRM or shop.")
+    customer_group: str = Field(description="Customer group in the CRM or shop, empty when none.")
     sendable_for: list[int] = Field(description="Brand ids that may send marketing to it now.")
     not_sendable: dict[int, str] = Field(description="Brand id → first reason against marketing.")
     last_sent_at: datetime | None = Field(description="Last marketing send of any visible brand.")
@@ -61,6 +62,7 @@ def contact_row(contact: Contact, states: list[Any], *, full: bool) -> ContactRo
         line_type=contact.line_type,
         tags=list(contact.tags),
         customer_key=contact.customer_key,
+        customer_group=untrusted_clean(contact.customer_group),
         sendable_for=[state.brand_id for state in states if state.marketing_reason is None],
         not_sendable={
             state.brand_id: state.marketing_reason

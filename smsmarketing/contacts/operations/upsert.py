@@ -96,6 +96,9 @@ class UpsertIn(Input):
         default=None, max_length=50, description="Tags to add to the present ones."
     )
     customer_key: str | None = Field(default=None, max_length=80, description="Customer id.")
+    customer_group: str | None = Field(
+        default=None, max_length=60, description="Customer group; empty text takes it away."
+    )
     crm_keys: dict[str, str | None] | None = Field(
         default=None, max_length=20, description="Ids by system, merged; null removes one."
     )
@@ -209,6 +212,7 @@ def _changes(data: UpsertIn) -> dict[str, Any]:
         "region",
         "time_zone",
         "customer_key",
+        "customer_group",
         "tags",
         "add_tags",
         "custom",

@@ -21,6 +21,7 @@ CONTACT_FIELDS: Final = {
     "region": (12, "State or province, such as FL"),
     "time_zone": (64, "Time zone, such as Europe/Vilnius"),
     "customer_key": (80, "Customer id in the CRM or shop"),
+    "customer_group": (60, "Customer group in the CRM or shop"),
     "tags": (1000, "Tags, separated by ; or |"),
     "consent.captured_at": (40, "Consent: when"),
     "consent.disclosure_text": (CELL_MAX, "Consent: exact text the person saw"),
@@ -51,6 +52,7 @@ _SYNONYMS: Final = {
     "region": "region state province",
     "time_zone": "time_zone timezone tz",
     "customer_key": "customer_key customer_id customerid crm_id external_id",
+    "customer_group": "customer_group customergroup group customer_type kundengruppe",
     "tags": "tags tag labels groups",
     "consent.captured_at": "consent_at consent_date consent_time optin_date opt_in_date consented_at"
     " consent.captured_at",

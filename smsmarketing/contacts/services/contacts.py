@@ -25,6 +25,7 @@ _TEXTS = (
     "region",
     "time_zone",
     "customer_key",
+    "customer_group",
 )
 _OBJECTS = ("custom", "crm_keys")
 
@@ -51,10 +52,10 @@ def contact_upsert(
 
     Give `contact` to change that row; a `phone` that differs from its own changes the number,
     which voids every consent given for the old one [R-4.3]. Without `contact` the number decides.
-    `changes` may name first_name, last_name, language, region, time_zone, customer_key, tags (the
-    whole set), add_tags, custom and crm_keys (merged; None removes a key). The contact gets a send
-    state for the brand; never a consent. The version grows when anything changed. Raises Conflict
-    when the new number belongs to another contact.
+    `changes` may name first_name, last_name, language, region, time_zone, customer_key,
+    customer_group, tags (the whole set), add_tags, custom and crm_keys (merged; None removes a
+    key). The contact gets a send state for the brand; never a consent. The version grows when
+    anything changed. Raises Conflict when the new number belongs to another contact.
     """
     now = now or timezone.now()
     created = False

@@ -19,7 +19,15 @@ from smsmarketing.contacts.services.imports.staging import Stage
 from smsmarketing.contacts.services.key_change import suppressions_take_over
 from smsmarketing.contacts.services.states import CONTACT_COLUMNS, state_statement
 
-_TEXTS = ("first_name", "last_name", "language", "region", "time_zone", "customer_key")
+_TEXTS = (
+    "first_name",
+    "last_name",
+    "language",
+    "region",
+    "time_zone",
+    "customer_key",
+    "customer_group",
+)
 _DISCLOSURE_HASH = "encode(sha256(convert_to({text}, 'UTF8')), 'hex')"
 
 

@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("smsmarketing.contacts.urls")),
     path("api/", include("smsmarketing.operations.surfaces.rest.urls")),
     path("", include("smsmarketing.operations.surfaces.mcp.urls")),
+    path("", include("smsmarketing.contacts.public.urls")),
     path("webhooks/", include("smsmarketing.gateways.urls")),
     path("admin/operations/", include("smsmarketing.operations.surfaces.admin.urls")),
     path("admin/reports/", include("smsmarketing.reporting.urls")),

@@ -18,3 +18,4 @@ class GatewaysConfig(AppConfig):
         contacts = import_module("smsmarketing.contacts.selectors")
         history = import_module("smsmarketing.gateways.selectors.history")
         contacts.history_provider = history.contact_history  # type: ignore[attr-defined]
+        contacts.last_message_provider = history.contact_last_message  # type: ignore[attr-defined]

@@ -31,6 +31,7 @@ from tests.campaigns.rows import refused
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+URL_FIELD = {"name": "opt_out_url", "max_chars": 30}
 LINK_FIELD = {"name": "opt_out_link", "max_chars": 30}
 SHORT_FIELD = {"name": "a", "max_chars": 2, "fallback": "long"}
 
@@ -72,7 +73,8 @@ def template(desk: Desk, **changes: Any) -> TemplateVersion:
         ({"message": "20% off today."}, InvalidInput, "message"),  # no brand
         ({"message": "Acme: hi {name}."}, InvalidInput, "message"),  # undeclared
         ({"message": "Acme: hi {city"}, InvalidInput, "message"),
-        ({"message": "Acme: {opt_out_link}", "fields": [LINK_FIELD]}, NoOptOutPath, "message"),
+        ({"message": "Acme: {opt_out_url}", "fields": [URL_FIELD]}, NoOptOutPath, "message"),
+        ({"message": "Acme: {opt_out_link}", "fields": [LINK_FIELD]}, InvalidInput, "fields"),
         ({"message": "Acme: " + "x" * 930}, InvalidInput, "message"),
         ({"message": "Acme: {a}", "fields": [SHORT_FIELD]}, InvalidInput, "fields"),
         ({"segment_id": 999_999}, NotFound, "segment_id"),

@@ -64,7 +64,8 @@ class DraftIn(Input):
     fields: list[FieldIn] = Field(
         default_factory=list,
         max_length=20,
-        description="Fields of the message, each with its longest length.",
+        description="Fields of the message, each with its longest length. {opt_out_link} needs none: "
+        "the system fills it with each recipient's own opt-out page.",
     )
     purpose: str = Field(
         default="marketing",

@@ -34,7 +34,10 @@ class FitIn(Input):
     brand_id: int = Field(ge=1, description="Brand; its name and opt-out line belong to the text.")
     message: str = Field(min_length=1, max_length=3200, description="Text with {field} places.")
     fields: list[FieldIn] = Field(
-        default_factory=list, max_length=20, description="Fields of the text."
+        default_factory=list,
+        max_length=20,
+        description="Fields of the text. {opt_out_link} needs none: "
+        "the system fills it with each recipient's own opt-out page.",
     )
     purpose: str = Field(
         default="marketing",

@@ -25,6 +25,7 @@ REASONS: dict[str, str] = {
     "landline": "Landline",
     "reassigned": "Number has a new owner",
     "unreachable": "Could not be reached for too long",
+    "on_hold": "On hold until a person decides about their reply",
     "no_consent": "No consent for this brand",
     "consent_incomplete": "Consent evidence is incomplete",
     "consent_expired": "Consent has expired",

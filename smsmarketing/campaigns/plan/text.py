@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 EXACT_UP_TO = 50_000
 SAMPLE_SIZE = 5_000
+_LINK_SQL = "concat(c.id, ' ', encode(c.phone_hash, 'hex'))"
+"""What an opt-out link is made of."""
 _CONTACT_COLUMNS = frozenset({"first_name", "last_name", "customer_key", "language"})
 
 
@@ -72,9 +74,25 @@ class RowRenderer:
     A text without fields is rendered and counted once. Raises VariableError for a value the field does not allow.
     """
 
-    def __init__(self, template: Template, *, split_mode: SplitMode) -> None:
+    def __init__(
+        self,
+        template: Template,
+        *,
+        split_mode: SplitMode,
+        link: Callable[[int, bytes], str] | None = None,
+    ) -> None:
+        """`link` makes a contact's own opt-out link; without it the sample stands in each text, which
+        is as long.
+        """
         self.names: Sequence[str] = tuple(dict.fromkeys(template.places))
-        self.columns = [value_sql(name) for name in self.names]
+        self.columns = [
+            (_LINK_SQL if link else "''") if template.fields[name].sample else value_sql(name)
+            for name in self.names
+        ]
+        self._link = link
+        self._links = [
+            place for place, name in enumerate(self.names) if template.fields[name].sample
+        ]
         self._render: Callable[[Sequence[str | None]], str] = template_compile_row(
             template, self.names
         )
@@ -89,6 +107,11 @@ class RowRenderer:
         """The text for one row of `columns`."""
         if self._constant is not None:
             return self._constant
+        if self._link is not None and self._links:
+            values = list(values)
+            for place in self._links:
+                contact_id, _, hashed = (values[place] or "").partition(" ")
+                values[place] = self._link(int(contact_id), bytes.fromhex(hashed))
         return self._count(self._render(values))
 
 
@@ -175,7 +198,7 @@ def field_conditions(specs: Sequence[FieldSpec], places: Sequence[str]) -> list[
     charset: list[str] = []
     too_long: list[str] = []
     for spec in specs:
-        if spec.name not in places:
+        if spec.name not in places or spec.sample:
             continue
         value = value_sql(spec.name)
         clean = _cleaned(value)

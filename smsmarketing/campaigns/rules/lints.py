@@ -11,6 +11,8 @@ from typing import Final, Literal
 
 from smsmarketing.campaigns.rules.template import Template
 
+OPT_OUT_LINK: Final = "opt_out_link"
+"""The field that the system fills with each recipient's own opt-out page."""
 OPT_OUT_FIELDS: Final = frozenset({"opt_out_link", "opt_out_url", "unsubscribe_link"})
 
 _LINK = re.compile(r"https?://[^\s]+|(?<![\w@.])(?:[a-z0-9-]+\.)+[a-z]{2,}/[^\s]*", re.IGNORECASE)

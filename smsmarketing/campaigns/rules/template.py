@@ -34,7 +34,8 @@ class FieldSpec:
     ``max_chars`` counts code points of the value; ``charset="gsm"`` promises that no value leaves
     GSM-7; ``fallback`` stands in for an empty value; ``required`` excludes a recipient who has
     neither; ``truncate`` allows to cut a longer value (on a grapheme boundary) instead of
-    excluding the recipient.
+    excluding the recipient. ``sample`` marks a field that the system fills with a value of always
+    that length and those characters, and stands where there is no recipient.
     """
 
     name: str
@@ -43,6 +44,7 @@ class FieldSpec:
     fallback: str = ""
     required: bool = False
     truncate: bool = False
+    sample: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +317,8 @@ _REMEMBERED: Final = 20_000
 
 def _reader(spec: FieldSpec) -> Callable[[str | None], str]:
     """``value_prepare`` for one field; values come again and again (names, towns), so they are remembered."""
+    if spec.sample:
+        return lambda value: value or spec.sample
     known: dict[str | None, str] = {}
 
     def read(value: str | None) -> str:

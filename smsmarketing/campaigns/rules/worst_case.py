@@ -98,10 +98,16 @@ def template_worst_cases(
         return TextCase(name, sample, text_count(sample, split_mode=split_mode, ref16=ref16))
 
     used = {name: template.fields[name] for name in template.places}
-    gsm = case("gsm", {name: _DEAREST_GSM * spec.max_chars for name, spec in used.items()})
+    gsm = case(
+        "gsm",
+        {name: spec.sample or _DEAREST_GSM * spec.max_chars for name, spec in used.items()},
+    )
     typical = case(
         "typical",
-        {name: spec.fallback or _TYPICAL * spec.max_chars for name, spec in used.items()},
+        {
+            name: spec.sample or spec.fallback or _TYPICAL * spec.max_chars
+            for name, spec in used.items()
+        },
     )
     open_fields = tuple(name for name, spec in used.items() if spec.charset == "any")
     widest = None
@@ -124,7 +130,7 @@ def _wide_fills(used: Mapping[str, FieldSpec], filling: str) -> dict[str, str]:
             whole, rest = divmod(spec.max_chars, len(filling))
             fills[name] = filling * whole + _DEAREST_ANY * rest
         else:
-            fills[name] = _DEAREST_GSM * spec.max_chars
+            fills[name] = spec.sample or _DEAREST_GSM * spec.max_chars
     return fills
 
 

@@ -10,11 +10,13 @@ from smsmarketing.accounts.models import Brand
 from smsmarketing.campaigns.rules.links import link_problems
 from smsmarketing.campaigns.rules.lints import (
     OPT_OUT_FIELDS,
+    OPT_OUT_LINK,
     Finding,
     body_compose,
     template_lint,
 )
 from smsmarketing.campaigns.rules.template import (
+    FieldSpec,
     Template,
     TemplateInvalid,
     field_specs,
@@ -22,6 +24,7 @@ from smsmarketing.campaigns.rules.template import (
 )
 from smsmarketing.campaigns.rules.worst_case import template_worst_cases
 from smsmarketing.contacts.rules.inbound_words import CHINA_ONLY, KEYWORD_ROWS
+from smsmarketing.contacts.selectors.opt_out_links import link_sample
 from smsmarketing.gateways.models import Gateway, SenderId
 from smsmarketing.gateways.rules.encoding import SplitMode, TextCount, text_count
 from smsmarketing.operations.errors import InvalidInput, NoOptOutPath
@@ -98,8 +101,9 @@ def copy_fit(
     """
     line = (opt_out_line or brand.opt_out_line) if purpose == "marketing" else ""
     final_body = body_compose(body, line)
+    _reserved_check(fields)
     try:
-        template = template_parse(final_body, field_specs(fields))
+        template = template_parse(final_body, [*field_specs(fields), *_system_specs(final_body)])
     except TemplateInvalid as exc:
         fault = exc.faults[0]
         name = "fields" if fault.position is None and fault.field else field
@@ -128,6 +132,20 @@ def copy_fit(
     )
 
 
+def _reserved_check(fields: Sequence[dict[str, Any]]) -> None:
+    if any(field.get("name") == OPT_OUT_LINK for field in fields):
+        message = f"The system fills {{{OPT_OUT_LINK}}}. Use it in the text and do not declare it."
+        raise InvalidInput("A field cannot be declared.", field_errors={"fields": message})
+
+
+def _system_specs(final_body: str) -> list[FieldSpec]:
+    """The recipient's own opt-out link, where the text asks for it: of known length, plain GSM-7."""
+    if f"{{{OPT_OUT_LINK}}}" not in final_body:
+        return []
+    sample = link_sample()
+    return [FieldSpec(OPT_OUT_LINK, len(sample), charset="gsm", sample=sample)]
+
+
 def copy_problems(
     fit: CopyFit, *, brand: Brand, purpose: str, sender: SenderId | None
 ) -> list[CopyProblem]:
@@ -144,13 +162,13 @@ def copy_problems(
         CopyProblem(code=code, message=message, position=position)
         for code, message, position in link_problems(fit.template.literal_text)
     ]
-    promised = sorted(OPT_OUT_FIELDS.intersection(fit.template.places))
+    promised = sorted((OPT_OUT_FIELDS - {OPT_OUT_LINK}).intersection(fit.template.places))
     if promised:
         problems.append(
             CopyProblem(
                 code="NO_OPT_OUT_PATH",
-                message=f"The field {{{promised[0]}}} is filled by nothing yet, so it is no way out. Put the opt-out "
-                "web address itself into the opt-out line, or offer a reply word.",
+                message=f"The field {{{promised[0]}}} is filled by nothing, so it is no way out. Use "
+                f"{{{OPT_OUT_LINK}}}, which becomes each recipient's own opt-out page, or offer a reply word.",
             )
         )
     if fit.parts_worst > MOST_PARTS:

@@ -31,6 +31,8 @@ from smsmarketing.campaigns.services.content import (
 )
 from smsmarketing.campaigns.services.copy import split_mode_of
 from smsmarketing.campaigns.services.notes import campaign_notify
+from smsmarketing.contacts.rules.opt_out_links import link_purpose
+from smsmarketing.contacts.selectors.opt_out_links import link_maker
 from smsmarketing.gateways.models import Batch
 from smsmarketing.gateways.services import (
     batch_create,
@@ -91,7 +93,11 @@ def campaign_materialise(campaign_id: int) -> None:
         return
     now = timezone.now()
     fit = campaign_fit(campaign)
-    renderer = RowRenderer(fit.template, split_mode=split_mode_of(campaign.gateway))
+    renderer = RowRenderer(
+        fit.template,
+        split_mode=split_mode_of(campaign.gateway),
+        link=link_maker(campaign.brand_id, link_purpose(campaign.purpose)),
+    )
     frozen = plan_freeze(plan_request(campaign, fit, now=now), renderer)
     drift_check(campaign, frozen)
     batch = _batch(campaign)

@@ -38,6 +38,7 @@ REASON_WORDS = {
     "invalid": "invalid number",
     "landline": "landline",
     "unreachable": "unreachable",
+    "on_hold": "on hold until a person decides",
 }
 
 

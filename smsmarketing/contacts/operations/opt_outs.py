@@ -36,6 +36,7 @@ from smsmarketing.operations.types import (
 
 REASONS_OF_KIND = {
     "opt_outs": ("opt_out",),
+    "holds": ("hold",),
     "stop_replies": ("opt_out",),
     "blocked": ("blocked", "manual", "carrier_block", "registry", "legal"),
     "invalid": ("invalid", "landline", "unreachable", "reassigned"),
@@ -146,9 +147,9 @@ def _brand(context: Context, data: OptOutIn) -> Brand | None:
 
 
 class OptOutListIn(PageInput):
-    kind: Literal["opt_outs", "stop_replies", "blocked", "invalid", "complaints"] | None = Field(
-        default=None, description="Only this class; default: all suppressed numbers."
-    )
+    kind: (
+        Literal["opt_outs", "holds", "stop_replies", "blocked", "invalid", "complaints"] | None
+    ) = Field(default=None, description="Only this class; default: all suppressed numbers.")
     brand_id: int | None = Field(default=None, ge=1, description="Only this brand and global ones.")
     live: bool | None = Field(
         default=True, description="True: only those that hold now; null: lifted ones too."

@@ -25,6 +25,7 @@ NO_COUNTRY: Final = "ZZ"
 # Lines that can show a text message; the others are refused by imports and skipped by plans.
 TEXTABLE_LINE_TYPES: Final = frozenset({"mobile", "fixed_line_or_mobile", "voip", "personal"})
 
+_PLUS_ONE: Final = frozenset(phonenumbers.COUNTRY_CODE_TO_REGION_CODE[1])
 _RAW_LENGTH_MAX = 64
 _CLEAN = re.compile(r"\+[1-9][0-9]{6,14}")
 _SEPARATORS = str.maketrans("", "", " \t\r\n\f\v.-/()")
@@ -225,3 +226,8 @@ def _library_parse(digits: str, region: str | None) -> Phone:
     if country == NON_GEOGRAPHIC:
         return Phone(e164, NO_COUNTRY, line_type, ())
     return Phone(e164, country, line_type, number_zones(e164, country=country, line_type=line_type))
+
+
+def is_plus_one(country: str) -> bool:
+    """Whether the country (ISO 3166-1 alpha-2) shares the calling code 1: US, Canada, Caribbean."""
+    return country in _PLUS_ONE

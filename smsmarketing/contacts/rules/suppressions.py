@@ -8,6 +8,7 @@ SCOPES: Final = ("global", "brand", "sender", "purpose")
 PURPOSES: Final = ("marketing", "notification", "transactional", "otp")
 REASONS: Final = (
     "opt_out",
+    "hold",
     "complaint",
     "blocked",
     "legal",
@@ -30,8 +31,9 @@ HARD_REASONS: Final = (
     "reassigned",
     "carrier_block",
 )
-# What START may restore: only what a STOP removed [R-2.12].
-LIFTABLE_REASONS: Final = ("opt_out",)
+# What START may restore: only what the person's own words removed [R-2.12]. A hold is a reply that may
+# have been an opt-out and waits for a person [R-2.4].
+LIFTABLE_REASONS: Final = ("opt_out", "hold")
 # The word a send state and a plan show for a reason, gravest first.
 STATE_REASONS: Final = {
     "opt_out": "opted_out",
@@ -44,6 +46,7 @@ STATE_REASONS: Final = {
     "reassigned": "reassigned",
     "invalid": "invalid",
     "landline": "landline",
+    "hold": "on_hold",
     "unreachable": "unreachable",
 }
 
@@ -55,6 +58,6 @@ def purposes_default(reason: str, *, plus_one: bool) -> tuple[str, ...]:
     """
     if reason == "opt_out":
         return ("marketing", "notification", *(("transactional",) if plus_one else ()))
-    if reason in ("registry", "unreachable"):
+    if reason in ("hold", "registry", "unreachable"):
         return ("marketing",)
     return ()

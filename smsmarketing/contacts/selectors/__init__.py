@@ -24,11 +24,18 @@ app, so it is not imported here. Each item has `at` (ISO 8601), `brand`, `purpos
 `reason`, `parts`, `cost` and `currency`.
 """
 
+last_message_provider: Callable[[int, int], dict[str, Any]] | None = None
+"""Set by gateways at ready(): the newest text of a brand (id) to a contact (id), as evidence of what
+an opt-out by link answered: `message_id`, `batch_id`, `batch` (its label, a campaign's name) and
+`sent_at`; empty when there was none.
+"""
+
 __all__ = [
     "audiences_visible",
     "contacts_visible",
     "history_provider",
     "imports_visible",
+    "last_message_provider",
     "segments_visible",
     "suppressed_now",
     "suppressed_phones",

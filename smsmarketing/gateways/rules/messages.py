@@ -117,6 +117,7 @@ SKIP_REASONS: Mapping[str, str] = {
     "blocked": "The number is blocked.",
     "reassigned": "The number belongs to somebody else now.",
     "unreachable": "The number could not be reached for too long.",
+    "on_hold": "On hold until a person decides whether the reply was an opt-out.",
     "no_consent": "There is no consent for this brand and purpose.",
     "consent_incomplete": "The evidence of consent is incomplete.",
     "consent_expired": "The consent has lapsed.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from smsmarketing.contacts.models import Contact
+from smsmarketing.gateways.models import Message
 from smsmarketing.gateways.selectors.visibility import messages_visible
 from smsmarketing.operations.canonical import decimal_text
 from smsmarketing.operations.types import Actor
@@ -38,3 +39,23 @@ def contact_history(actor: Actor, contact: Contact) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
+
+
+def contact_last_message(contact_id: int, brand_id: int) -> dict[str, Any]:
+    """The newest text of the brand to the contact: what an opt-out by link answers. Empty: none."""
+    row = (
+        Message.objects.filter(contact_id=contact_id, batch__brand_id=brand_id)
+        .exclude(batch__purpose__in=("reply", "otp"))
+        .select_related("batch")
+        .order_by("-id")
+        .first()
+    )
+    if row is None:
+        return {}
+    at = row.accepted_at or row.handed_at or row.created_at
+    return {
+        "message_id": row.pk,
+        "batch_id": row.batch_id,
+        "batch": row.batch.label,
+        "sent_at": at.isoformat(),
+    }

@@ -13,14 +13,23 @@ from typing import Any
 
 from django.utils import timezone
 
-from smsmarketing.contacts.criteria import nodes
-from smsmarketing.contacts.criteria.nodes import Criteria
+from smsmarketing.contacts.criteria import event_sql, nodes
+from smsmarketing.contacts.criteria.comparisons import comparison_sql
+from smsmarketing.contacts.criteria.nodes import Criteria, Node
+from smsmarketing.contacts.criteria.pieces import Piece, Setting, span_sql
+from smsmarketing.contacts.criteria.windows import window_bounds
 
-_SIGNS = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 # An age of at most n days is a time at or after now - n days: the sign turns around.
 _AGE_SIGNS = {"lt": ">", "le": ">=", "gt": "<", "ge": "<="}
-_NUMERIC = r"'^\s*-?[0-9]{1,20}(\.[0-9]{1,10})?\s*$'"
-_DATE = r"'^[0-9]{4}-[0-9]{2}-[0-9]{2}'"
+# The newest word on a purpose, for the number the contact has now [R-4.3]. As a join, not as a
+# look per contact: over a million contacts that is three times as fast.
+_NEWEST_CONSENT = (
+    "EXISTS (SELECT 1 FROM contacts_consentevent e WHERE e.contact_id = s.contact_id"
+    " AND e.brand_id = %s AND e.purpose = %s AND e.direction = 'granted'"
+    " AND e.phone_hash = c.phone_hash{more} AND NOT EXISTS (SELECT 1 FROM contacts_consentevent n"
+    " WHERE n.contact_id = e.contact_id AND n.brand_id = e.brand_id AND n.purpose = e.purpose"
+    " AND n.phone_hash = e.phone_hash AND (n.captured_at, n.id) > (e.captured_at, e.id)))"
+)
 
 
 @dataclass(frozen=True)
@@ -32,35 +41,28 @@ class CompiledSQL:
     needs_contact: bool
 
 
-@dataclass(frozen=True)
-class _Setting:
-    brand_id: int
-    now: datetime
-
-
-@dataclass(frozen=True)
-class _Piece:
-    sql: str
-    params: tuple[Any, ...] = ()
-    wide: bool = False
-
-
 def criteria_compile(criteria: Criteria, *, now: datetime | None = None) -> CompiledSQL:
     """The expression at the moment `now` (default: this one), for days counted back from it."""
-    piece = _compiled(criteria.root, _Setting(criteria.brand_id, now or timezone.now()))
+    return node_compile(criteria.root, criteria, now=now)
+
+
+def node_compile(node: Node, criteria: Criteria, *, now: datetime | None = None) -> CompiledSQL:
+    """The expression of one node of the tree, to count it alone."""
+    setting = Setting(criteria.brand_id, criteria.team_id, now or timezone.now())
+    piece = _compiled(node, setting)
     return CompiledSQL(piece.sql, piece.params, piece.wide)
 
 
 @singledispatch
-def _compiled(node: Any, setting: _Setting) -> _Piece:
-    raise TypeError(f"no SQL for {type(node).__name__}")
+def _compiled(node: Any, setting: Setting) -> Piece:
+    return event_sql.event_piece(node, setting)
 
 
 @_compiled.register
-def _group(node: nodes.Group, setting: _Setting) -> _Piece:
+def _group(node: nodes.Group, setting: Setting) -> Piece:
     pieces = [_compiled(item, setting) for item in node.nodes]
     joiner = " AND " if node.joiner == "all" else " OR "
-    return _Piece(
+    return Piece(
         "(" + joiner.join(piece.sql for piece in pieces) + ")",
         tuple(value for piece in pieces for value in piece.params),
         any(piece.wide for piece in pieces),
@@ -68,40 +70,46 @@ def _group(node: nodes.Group, setting: _Setting) -> _Piece:
 
 
 @_compiled.register
-def _not(node: nodes.Not, setting: _Setting) -> _Piece:
+def _not(node: nodes.Not, setting: Setting) -> Piece:
     piece = _compiled(node.node, setting)
-    return _Piece(f"NOT ({piece.sql})", piece.params, piece.wide)
+    return Piece(f"NOT ({piece.sql})", piece.params, piece.wide)
 
 
 @_compiled.register
-def _everyone(node: nodes.Everyone, setting: _Setting) -> _Piece:
-    return _Piece("TRUE")
+def _everyone(node: nodes.Everyone, setting: Setting) -> Piece:
+    return Piece("TRUE")
 
 
 @_compiled.register
-def _audience(node: nodes.InAudience, setting: _Setting) -> _Piece:
+def _audience(node: nodes.InAudience, setting: Setting) -> Piece:
     # EXISTS, not IN: under OR a hashed IN of a million ids would not fit work_mem.
     sql = (
         "EXISTS (SELECT 1 FROM contacts_audiencemember m"
         " WHERE m.contact_id = s.contact_id AND m.audience_id = ANY(%s))"
     )
-    return _Piece(sql, (list(node.audience_ids),))
+    return Piece(sql, (list(node.audience_ids),))
 
 
 @_compiled.register
-def _tag(node: nodes.HasTag, setting: _Setting) -> _Piece:
-    return _Piece("c.tags && %s::varchar[]", (list(node.tags),), wide=True)
+def _tag(node: nodes.HasTag, setting: Setting) -> Piece:
+    sign = "@>" if node.every else "&&"
+    return Piece(f"c.tags {sign} %s::varchar[]", (list(node.tags),), wide=True)
 
 
 @_compiled.register
-def _country(node: nodes.InCountry, setting: _Setting) -> _Piece:
-    return _Piece("s.country = ANY(%s)", (list(node.countries),))
+def _one_of(node: nodes.OneOf, setting: Setting) -> Piece:
+    wanted = (list(node.values),)
+    if node.column == "country":
+        return Piece("s.country = ANY(%s)", wanted)
+    if node.column == "region":
+        return Piece("(c.country || '-' || c.region) = ANY(%s)", wanted, wide=True)
+    return Piece(f"c.{node.column} = ANY(%s)", wanted, wide=True)
 
 
 @_compiled.register
-def _language(node: nodes.SpeaksLanguage, setting: _Setting) -> _Piece:
+def _language(node: nodes.SpeaksLanguage, setting: Setting) -> Piece:
     wanted = [language.lower() for language in node.languages]
-    return _Piece(
+    return Piece(
         "(lower(c.language) = ANY(%s) OR lower(split_part(c.language, '-', 1)) = ANY(%s))",
         (wanted, [language for language in wanted if "-" not in language]),
         wide=True,
@@ -109,97 +117,93 @@ def _language(node: nodes.SpeaksLanguage, setting: _Setting) -> _Piece:
 
 
 @_compiled.register
-def _region(node: nodes.InRegion, setting: _Setting) -> _Piece:
-    return _Piece("(c.country || '-' || c.region) = ANY(%s)", (list(node.regions),), wide=True)
+def _custom(node: nodes.Comparison, setting: Setting) -> Piece:
+    piece = comparison_sql(node, "c.custom", setting.now)
+    return Piece(piece.sql, piece.params, wide=True)
 
 
 @_compiled.register
-def _custom(node: nodes.Comparison, setting: _Setting) -> _Piece:
-    piece = _comparison(node, "c.custom")
-    return _Piece(piece.sql, piece.params, wide=True)
+def _created(node: nodes.Created, setting: Setting) -> Piece:
+    conditions, params = span_sql("c.created_at", window_bounds(node.window, setting.now))
+    return Piece(f"({' AND '.join(conditions)})", tuple(params), wide=True)
 
 
 @_compiled.register
-def _consent_age(node: nodes.ConsentAge, setting: _Setting) -> _Piece:
-    sql = (  # the sign comes from the table above
-        "COALESCE((SELECT e.direction = 'granted' AND e.captured_at"  # noqa: S608
-        f" {_AGE_SIGNS[node.operator]} %s FROM contacts_consentevent e"
-        " WHERE e.contact_id = s.contact_id AND e.brand_id = %s AND e.purpose = 'marketing'"
-        " ORDER BY e.captured_at DESC, e.id DESC LIMIT 1), FALSE)"
-    )
-    return _Piece(sql, (setting.now - timedelta(days=node.days), setting.brand_id))
+def _from_import(node: nodes.FromImport, setting: Setting) -> Piece:
+    sources = [f"import:{number}" for number in node.import_ids]
+    return Piece("c.source = ANY(%s)", (sources,), wide=True)
 
 
 @_compiled.register
-def _last_sent(node: nodes.LastSent, setting: _Setting) -> _Piece:
+def _consent_age(node: nodes.ConsentAge, setting: Setting) -> Piece:
+    sql = _NEWEST_CONSENT.format(more=f" AND e.captured_at {_AGE_SIGNS[node.operator]} %s")
+    given = setting.now - timedelta(days=node.days)
+    return Piece(sql, (setting.brand_id, "marketing", given), wide=True)
+
+
+@_compiled.register
+def _consent(node: nodes.HasConsent, setting: Setting) -> Piece:
+    conditions = ["(e.expires_at IS NULL OR e.expires_at > %s)"]
+    params: list[Any] = [setting.brand_id, node.purpose, setting.now]
+    if node.expires_within is not None:
+        conditions.append("e.expires_at <= %s")
+        params.append(setting.now + timedelta(days=node.expires_within))
+    for column, wanted in (("basis", node.bases), ("method", node.methods)):
+        if wanted:
+            conditions.append(f"e.{column} = ANY(%s)")
+            params.append(list(wanted))
+    if node.source:
+        conditions.append("strpos(lower(e.source_url), lower(%s)) > 0")
+        params.append(node.source)
+    if node.given is not None:
+        more, values = span_sql("e.captured_at", window_bounds(node.given, setting.now))
+        conditions += more
+        params += values
+    more_sql = "".join(f" AND {condition}" for condition in conditions)
+    return Piece(_NEWEST_CONSENT.format(more=more_sql), tuple(params), wide=True)
+
+
+@_compiled.register
+def _last_sent(node: nodes.LastSent, setting: Setting) -> Piece:
     sql = f"COALESCE(s.recent[1] {_AGE_SIGNS[node.operator]} %s, FALSE)"
-    return _Piece(sql, (setting.now - timedelta(days=node.days),))
+    return Piece(sql, (setting.now - timedelta(days=node.days),))
 
 
 @_compiled.register
-def _never_sent(node: nodes.NeverSent, setting: _Setting) -> _Piece:
-    return _Piece("s.recent[1] IS NULL")
+def _last_sent_in(node: nodes.LastSentIn, setting: Setting) -> Piece:
+    conditions, params = span_sql("s.recent[1]", window_bounds(node.window, setting.now))
+    return Piece(f"COALESCE({' AND '.join(conditions)}, FALSE)", tuple(params))
 
 
 @_compiled.register
-def _customer_key(node: nodes.HasCustomerKey, setting: _Setting) -> _Piece:
-    return _Piece(f"c.customer_key {'<>' if node.present else '='} ''", wide=True)
+def _sent(node: nodes.SentCount, setting: Setting) -> Piece:
+    """`recent` is sorted, newest first: n sends in the window means that the n-th lies in it."""
+    since = None if node.within_days is None else setting.now - timedelta(days=node.within_days)
+
+    def least(count: int) -> tuple[str, tuple[Any, ...]]:
+        if count <= 0:
+            return "TRUE", ()
+        if since is None:
+            return "cardinality(s.recent) >= %s", (count,)
+        return "COALESCE(s.recent[%s] >= %s, FALSE)", (count, since)
+
+    at, above = least(node.count), least(node.count + 1)
+    if node.operator == "ge":
+        return Piece(*at)
+    if node.operator == "gt":
+        return Piece(*above)
+    if node.operator in ("lt", "le"):
+        sql, params = at if node.operator == "lt" else above
+        return Piece(f"NOT ({sql})", params)
+    exact = f"({at[0]} AND NOT ({above[0]}))"
+    return Piece(exact if node.operator == "eq" else f"NOT {exact}", at[1] + above[1])
 
 
 @_compiled.register
-def _event(node: nodes.HadEvent, setting: _Setting) -> _Piece:
-    # Only the events of the brand's own team: what another team knows of the person is not ours.
-    conditions = [
-        "v.contact_id = s.contact_id",
-        "v.kind = %s",
-        "v.team_id = (SELECT b.team_id FROM accounts_brand b WHERE b.id = %s)",
-    ]
-    params: list[Any] = [node.kind, setting.brand_id]
-    if node.within_days is not None:
-        conditions.append("v.occurred_at > %s")
-        params.append(setting.now - timedelta(days=node.within_days))
-    for comparison in node.properties:
-        piece = _comparison(comparison, "v.properties")
-        conditions.append(piece.sql)
-        params += piece.params
-    rows = f"FROM contacts_contactevent v WHERE {' AND '.join(conditions)}"
-    if (node.operator, node.count) in (("ge", 1), ("gt", 0), ("ne", 0)):
-        return _Piece(f"EXISTS (SELECT 1 {rows})", tuple(params))
-    sql = f"(SELECT count(*) {rows}) {_SIGNS[node.operator]} %s"
-    return _Piece(sql, (*params, node.count))
+def _never_sent(node: nodes.NeverSent, setting: Setting) -> Piece:
+    return Piece("s.recent[1] IS NULL")
 
 
-def _comparison(node: nodes.Comparison, column: str) -> _Piece:
-    """A typed look into a JSON object. A value of another type never matches, and never fails:
-    no cast is tried before the text has the form of the type.
-    """
-    held = f"({column} ->> %s)"
-    name = node.name
-    if node.operator in ("exists", "missing"):
-        found = f"COALESCE({held}, '') <> ''"
-        return _Piece(found if node.operator == "exists" else f"NOT ({found})", (name,))
-    if node.operator == "contains":
-        return _Piece(f"COALESCE(strpos(lower({held}), lower(%s)) > 0, FALSE)", (name, node.value))
-    if node.type == "number":
-        form, cast = _NUMERIC, f"{held}::numeric"
-    elif node.type == "date":
-        form, cast = _DATE, f'left({held}, 10) COLLATE "C"'
-    else:
-        return _text_comparison(node, held)
-    if node.operator == "in":
-        test, value = f"{cast} = ANY(%s::numeric[])", list(node.value)  # type: ignore[arg-type]
-        return _Piece(f"CASE WHEN {held} ~ {form} THEN {test} ELSE FALSE END", (name, name, value))
-    test = f"{cast} {_SIGNS[node.operator]} %s"
-    return _Piece(f"CASE WHEN {held} ~ {form} THEN {test} ELSE FALSE END", (name, name, node.value))
-
-
-def _text_comparison(node: nodes.Comparison, held: str) -> _Piece:
-    if node.operator == "in":
-        return _Piece(
-            f"COALESCE({held} = ANY(%s), FALSE)",
-            (node.name, list(node.value)),  # type: ignore[arg-type]
-        )
-    value = node.value
-    if isinstance(value, bool):
-        held, value = f"lower{held}", "true" if value else "false"
-    return _Piece(f"COALESCE({held} {_SIGNS[node.operator]} %s, FALSE)", (node.name, value))
+@_compiled.register
+def _customer_key(node: nodes.HasCustomerKey, setting: Setting) -> Piece:
+    return Piece(f"c.customer_key {'<>' if node.present else '='} ''", wide=True)

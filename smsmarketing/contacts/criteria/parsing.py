@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from smsmarketing.contacts.criteria import nodes, values
+from smsmarketing.accounts.models import Brand
+from smsmarketing.contacts.criteria import contact_leaves, event_leaves, nodes
 from smsmarketing.contacts.criteria.nodes import Criteria, Node
-from smsmarketing.contacts.criteria.values import Refusal
+from smsmarketing.contacts.criteria.values import Refusal, ids_read
 from smsmarketing.contacts.models import Audience
 from smsmarketing.operations.errors import InvalidInput
 
 DEPTH_MAX = 8
 NODES_MAX = 100
 
-_SYNONYMS = {"and": "all", "or": "any"}
+_SYNONYMS = {"and": "all", "or": "any", "list": "audience"}
 
 
 def criteria_parse(
@@ -33,7 +34,13 @@ def criteria_parse(
             f"The segment criteria cannot be read at {exc.path}: {exc.message}",
             field_errors={exc.path: exc.message},
         ) from None
-    return Criteria(root=root, brand_id=brand_id, audience_ids=tuple(reader.audience_ids))
+    team_id = Brand.objects.filter(pk=brand_id).values_list("team_id", flat=True).first()
+    return Criteria(
+        root=root,
+        brand_id=brand_id,
+        team_id=team_id or 0,
+        audience_ids=tuple(reader.audience_ids),
+    )
 
 
 class _Reader:
@@ -45,18 +52,10 @@ class _Reader:
         self.count = 0
         self.audience_ids: dict[int, None] = {}
         self.leaves: dict[str, Callable[[Any, str], Node]] = {
-            "everyone": self._everyone,
+            "everyone": contact_leaves.everyone_read,
             "audience": self._audience,
-            "tag": self._tag,
-            "country": self._country,
-            "language": self._language,
-            "region": self._region,
-            "custom": values.comparison_read,
-            "consent_age": self._consent_age,
-            "last_sent": self._last_sent,
-            "never_sent": self._never_sent,
-            "event": self._event,
-            "customer_key": self._customer_key,
+            **contact_leaves.READERS,
+            **event_leaves.READERS,
         }
 
     def node(self, tree: Any, path: str, *, depth: int) -> Node:
@@ -91,21 +90,8 @@ class _Reader:
             for index, item in enumerate(content)
         )
 
-    def _everyone(self, content: Any, path: str) -> Node:
-        values.true_read(content, path)
-        return nodes.Everyone()
-
-    def _never_sent(self, content: Any, path: str) -> Node:
-        values.true_read(content, path)
-        return nodes.NeverSent()
-
-    def _customer_key(self, content: Any, path: str) -> Node:
-        if not isinstance(content, bool):
-            raise Refusal(path, "Give true (has a customer id) or false (has none).")
-        return nodes.HasCustomerKey(content)
-
     def _audience(self, content: Any, path: str) -> Node:
-        ids = values.ids_read(content, path)
+        ids = ids_read(content, path)
         found = dict(
             Audience.objects.filter(
                 pk__in=ids, brand_id=self.brand_id, team_id__in=self.team_ids
@@ -120,61 +106,3 @@ class _Reader:
             )
         self.audience_ids.update(dict.fromkeys(ids))
         return nodes.InAudience(ids, tuple(found[number] for number in ids))
-
-    def _tag(self, content: Any, path: str) -> Node:
-        return nodes.HasTag(values.texts_read(content, path, longest=60))
-
-    def _country(self, content: Any, path: str) -> Node:
-        return nodes.InCountry(
-            values.texts_read(
-                content, path, pattern=r"[A-Z]{2}", hint="two capital letters, such as DE"
-            )
-        )
-
-    def _language(self, content: Any, path: str) -> Node:
-        return nodes.SpeaksLanguage(
-            values.texts_read(
-                content,
-                path,
-                pattern=r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}",
-                hint="a language tag, such as en or zh-TW",
-                longest=12,
-            )
-        )
-
-    def _region(self, content: Any, path: str) -> Node:
-        return nodes.InRegion(
-            values.texts_read(
-                content, path, pattern=r"[A-Z]{2}-[A-Z0-9]{1,3}", hint="ISO 3166-2, such as US-FL"
-            )
-        )
-
-    def _consent_age(self, content: Any, path: str) -> Node:
-        operator, days = values.days_read(content, path)
-        return nodes.ConsentAge(operator, days)
-
-    def _last_sent(self, content: Any, path: str) -> Node:
-        operator, days = values.days_read(content, path)
-        return nodes.LastSent(operator, days)
-
-    def _event(self, content: Any, path: str) -> Node:
-        found = values.object_read(
-            content, path, required={"kind"}, optional={"within_days", "count", "properties"}
-        )
-        within = found.get("within_days")
-        if within is not None:
-            within = values.whole_read(within, f"{path}.within_days", least=1, most=3660)
-        operator, count = values.count_read(found.get("count"), f"{path}.count")
-        properties = found.get("properties", [])
-        if not isinstance(properties, list) or len(properties) > 10:
-            raise Refusal(f"{path}.properties", "Give a list of at most 10 comparisons.")
-        return nodes.HadEvent(
-            kind=values.name_read(found["kind"], f"{path}.kind", longest=40),
-            within_days=within,
-            operator=operator,
-            count=count,
-            properties=tuple(
-                values.comparison_read(item, f"{path}.properties[{index}]")
-                for index, item in enumerate(properties)
-            ),
-        )

@@ -6,21 +6,16 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from typing import Any, cast, get_args
+from typing import TYPE_CHECKING, Any, cast
 
-from smsmarketing.contacts.criteria.nodes import Comparison, Operator, Value, ValueType
+if TYPE_CHECKING:
+    from smsmarketing.contacts.criteria.nodes import Operator
 
 VALUES_MAX = 200
 TEXT_MAX = 200
 DAYS_MAX = 36_600
 
-_ORDER: tuple[Operator, ...] = ("eq", "ne", "lt", "le", "gt", "ge")
-_OPERATORS: dict[str, tuple[Operator, ...]] = {
-    "text": ("eq", "ne", "in", "contains", "exists", "missing"),
-    "number": (*_ORDER, "in", "exists", "missing"),
-    "date": (*_ORDER, "exists", "missing"),
-    "boolean": ("eq", "ne", "exists", "missing"),
-}
+ORDER: tuple[Operator, ...] = ("eq", "ne", "lt", "le", "gt", "ge")
 
 
 class Refusal(Exception):
@@ -38,10 +33,10 @@ def true_read(content: Any, path: str) -> None:
 
 
 def object_read(
-    content: Any, path: str, *, required: set[str], optional: set[str]
+    content: Any, path: str, *, required: set[str], optional: set[str] | frozenset[str]
 ) -> Mapping[str, Any]:
     if not isinstance(content, Mapping):
-        raise Refusal(path, f"Give an object with {', '.join(sorted(required))}.")
+        raise Refusal(path, f"Give an object with {', '.join(sorted(required or optional))}.")
     for name in sorted(required - set(content)):
         raise Refusal(f"{path}.{name}", "This is needed.")
     for name in sorted(str(key) for key in set(content) - required - optional):
@@ -56,7 +51,12 @@ def whole_read(content: Any, path: str, *, least: int, most: int) -> int:
     return content
 
 
-def _clean(content: Any, path: str, longest: int) -> str:
+def days_whole(content: Any, path: str, *, least: int = 0) -> int:
+    """A number of days."""
+    return whole_read(content, path, least=least, most=DAYS_MAX)
+
+
+def text_read(content: Any, path: str, longest: int) -> str:
     if (
         not isinstance(content, str)
         or not content.strip()
@@ -67,12 +67,14 @@ def _clean(content: Any, path: str, longest: int) -> str:
     return content
 
 
-def name_read(content: Any, path: str, *, longest: int) -> str:
-    return _clean(content, path, longest)
-
-
 def texts_read(
-    content: Any, path: str, *, pattern: str | None = None, hint: str = "", longest: int = TEXT_MAX
+    content: Any,
+    path: str,
+    *,
+    pattern: str | None = None,
+    hint: str = "",
+    longest: int = TEXT_MAX,
+    among: Mapping[str, str] | None = None,
 ) -> tuple[str, ...]:
     """One text or a list of them, without repeats."""
     several = content if isinstance(content, list) else [content]
@@ -81,9 +83,11 @@ def texts_read(
     found: dict[str, None] = {}
     for index, item in enumerate(several):
         where = f"{path}[{index}]" if isinstance(content, list) else path
-        text = _clean(item, where, longest)
+        text = text_read(item, where, longest)
         if pattern is not None and not re.fullmatch(pattern, text):
             raise Refusal(where, f"Give {hint}.")
+        if among is not None and text not in among:
+            raise Refusal(where, f"Give one of: {', '.join(among)}.")
         found[text] = None
     return tuple(found)
 
@@ -99,67 +103,36 @@ def ids_read(content: Any, path: str) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _operator_read(content: Any, path: str, allowed: tuple[Operator, ...]) -> Operator:
+def operator_read(content: Any, path: str, allowed: tuple[Operator, ...]) -> Operator:
     if content not in allowed:
         raise Refusal(path, f"Give one of: {', '.join(allowed)}.")
-    return cast(Operator, content)
+    return cast("Operator", content)
 
 
 def days_read(content: Any, path: str) -> tuple[Operator, int]:
     """`{"op": "le", "days": 30}`: at most 30 days ago. lt, le, gt or ge."""
     found = object_read(content, path, required={"op", "days"}, optional=set())
-    operator = _operator_read(found["op"], f"{path}.op", ("lt", "le", "gt", "ge"))
-    return operator, whole_read(found["days"], f"{path}.days", least=0, most=DAYS_MAX)
+    operator = operator_read(found["op"], f"{path}.op", ("lt", "le", "gt", "ge"))
+    return operator, days_whole(found["days"], f"{path}.days")
 
 
-def count_read(content: Any, path: str) -> tuple[Operator, int]:
-    """How many events; at least one when nothing is said."""
+def count_read(content: Any, path: str, *, most: int = 1_000_000) -> tuple[Operator, int]:
+    """How many; at least one when nothing is said."""
     if content is None:
         return "ge", 1
     found = object_read(content, path, required={"op", "value"}, optional=set())
-    operator = _operator_read(found["op"], f"{path}.op", _ORDER)
-    return operator, whole_read(found["value"], f"{path}.value", least=0, most=1_000_000)
+    operator = operator_read(found["op"], f"{path}.op", ORDER)
+    return operator, whole_read(found["value"], f"{path}.value", least=0, most=most)
 
 
-def comparison_read(content: Any, path: str) -> Comparison:
-    """`{"name", "type", "op", "value"}`: type is text unless said, op is eq unless said."""
-    found = object_read(content, path, required={"name"}, optional={"type", "op", "value"})
-    name = _clean(found["name"], f"{path}.name", 60)
-    kind = found.get("type", "text")
-    if kind not in get_args(ValueType):
-        raise Refusal(f"{path}.type", "Give one of: text, number, date, boolean.")
-    operator = _operator_read(found.get("op", "eq"), f"{path}.op", _OPERATORS[kind])
-    where = f"{path}.value"
-    if operator in ("exists", "missing"):
-        if "value" in found:
-            raise Refusal(where, f"{operator} takes no value.")
-        return Comparison(name, kind, operator, None)
-    if "value" not in found:
-        raise Refusal(where, "This is needed.")
-    return Comparison(name, kind, operator, _value_read(found["value"], where, kind, operator))
+def amount_read(content: Any, path: str) -> tuple[Operator, Decimal]:
+    """`{"op": "ge", "value": 100}`: a comparison with an amount of money."""
+    found = object_read(content, path, required={"op", "value"}, optional=set())
+    operator = operator_read(found["op"], f"{path}.op", ORDER)
+    return operator, number_read(found["value"], f"{path}.value")
 
 
-def _value_read(content: Any, path: str, kind: str, operator: Operator) -> Value:
-    if operator == "in":
-        if not isinstance(content, list) or not 1 <= len(content) <= VALUES_MAX:
-            raise Refusal(path, f"Give a list of 1 to {VALUES_MAX} values.")
-        if kind == "number":
-            return tuple(_number(item, f"{path}[{index}]") for index, item in enumerate(content))
-        return tuple(
-            _clean(item, f"{path}[{index}]", TEXT_MAX) for index, item in enumerate(content)
-        )
-    if kind == "number":
-        return _number(content, path)
-    if kind == "boolean":
-        if not isinstance(content, bool):
-            raise Refusal(path, "Give true or false.")
-        return content
-    if kind == "date":
-        return _date(content, path)
-    return _clean(content, path, TEXT_MAX)
-
-
-def _number(content: Any, path: str) -> Decimal:
+def number_read(content: Any, path: str) -> Decimal:
     if isinstance(content, bool) or not isinstance(content, int | float | str | Decimal):
         raise Refusal(path, "Give a number.")
     try:
@@ -171,10 +144,12 @@ def _number(content: Any, path: str) -> Decimal:
     return number
 
 
-def _date(content: Any, path: str) -> str:
+def date_read(content: Any, path: str) -> str:
     if isinstance(content, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", content):
         try:
-            return date.fromisoformat(content).isoformat()
+            found = date.fromisoformat(content)
         except ValueError:
-            pass
+            found = None
+        if found is not None and 1900 <= found.year <= 2199:
+            return found.isoformat()
     raise Refusal(path, "Give a calendar date, such as 2026-03-31.")

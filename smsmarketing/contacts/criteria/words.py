@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from decimal import Decimal
 from functools import singledispatch
 from typing import Any
 
 from smsmarketing.contacts.criteria import nodes
-from smsmarketing.contacts.criteria.nodes import Criteria
+from smsmarketing.contacts.criteria.comparisons import comparison_words, listed
+from smsmarketing.contacts.criteria.contact_leaves import BASES, LINE_TYPES, METHODS, PURPOSES
+from smsmarketing.contacts.criteria.event_words import event_words
+from smsmarketing.contacts.criteria.nodes import Criteria, Node
+from smsmarketing.contacts.criteria.windows import days_words, window_words
 
-_SIGNS = {
-    "eq": "is",
-    "ne": "is not",
-    "lt": "is below",
-    "le": "is at most",
-    "gt": "is above",
-    "ge": "is at least",
-    "in": "is one of",
-    "contains": "contains",
-    "exists": "is filled in",
-    "missing": "is empty",
-}
-_DATE_SIGNS = {"lt": "is before", "le": "is on or before", "gt": "is after", "ge": "is on or after"}
 _COUNTS = {
     "eq": "exactly",
     "ne": "not exactly",
@@ -39,9 +28,14 @@ def criteria_words(criteria: Criteria) -> str:
     return _words(criteria.root)
 
 
+def node_words(node: Node) -> str:
+    """What one condition means."""
+    return _words(node)
+
+
 @singledispatch
 def _words(node: Any) -> str:
-    raise TypeError(f"no words for {type(node).__name__}")
+    return event_words(node)
 
 
 @_words.register
@@ -67,42 +61,79 @@ def _everyone(node: nodes.Everyone) -> str:
 
 @_words.register
 def _audience(node: nodes.InAudience) -> str:
-    return f"on the list {_listed(node.names)}"
+    return f"on the list {listed(node.names)}"
 
 
 @_words.register
 def _tag(node: nodes.HasTag) -> str:
-    return f"tagged {_listed(node.tags)}"
+    return f"tagged {listed(node.tags, joiner='and' if node.every else 'or')}"
 
 
 @_words.register
-def _country(node: nodes.InCountry) -> str:
-    return f"country {_listed(node.countries, quoted=False)}"
+def _one_of(node: nodes.OneOf) -> str:
+    if node.column == "line_type":
+        return f"number is {listed([LINE_TYPES[value] for value in node.values], quoted=False)}"
+    if node.column in ("country", "region"):
+        return f"{node.column} {listed(node.values, quoted=False)}"
+    name = "came in from" if node.column == "source" else "customer group"
+    return f"{name} {listed(node.values)}"
 
 
 @_words.register
 def _language(node: nodes.SpeaksLanguage) -> str:
-    return f"language {_listed(node.languages, quoted=False)}"
-
-
-@_words.register
-def _region(node: nodes.InRegion) -> str:
-    return f"region {_listed(node.regions, quoted=False)}"
+    return f"language {listed(node.languages, quoted=False)}"
 
 
 @_words.register
 def _custom(node: nodes.Comparison) -> str:
-    return f"field {_compared(node)}"
+    return f"field {comparison_words(node)}"
+
+
+@_words.register
+def _created(node: nodes.Created) -> str:
+    return f"added as a contact {window_words(node.window)}"
+
+
+@_words.register
+def _from_import(node: nodes.FromImport) -> str:
+    return f"came in with import {listed([str(pk) for pk in node.import_ids], quoted=False)}"
 
 
 @_words.register
 def _consent_age(node: nodes.ConsentAge) -> str:
-    return f"consent given {_AGES[node.operator]} {_days(node.days)} ago"
+    return f"consent given {_AGES[node.operator]} {days_words(node.days)} ago"
+
+
+@_words.register
+def _consent(node: nodes.HasConsent) -> str:
+    text = f"has consent for {PURPOSES[node.purpose]}"
+    if node.bases:
+        text += f", basis {listed([BASES[value] for value in node.bases], quoted=False)}"
+    if node.methods:
+        text += f", by {listed([METHODS[value] for value in node.methods], quoted=False)}"
+    if node.source:
+        text += f', from an address with "{node.source}"'
+    if node.given is not None:
+        text += f", given {window_words(node.given)}"
+    if node.expires_within is not None:
+        text += f", lapsing within {days_words(node.expires_within)}"
+    return text
 
 
 @_words.register
 def _last_sent(node: nodes.LastSent) -> str:
-    return f"last text {_AGES[node.operator]} {_days(node.days)} ago"
+    return f"last text {_AGES[node.operator]} {days_words(node.days)} ago"
+
+
+@_words.register
+def _last_sent_in(node: nodes.LastSentIn) -> str:
+    return f"last text {window_words(node.window)}"
+
+
+@_words.register
+def _sent(node: nodes.SentCount) -> str:
+    text = f"got {_COUNTS[node.operator]} {node.count} text{'' if node.count == 1 else 's'}"
+    return text + (f" in the last {days_words(node.within_days)}" if node.within_days else "")
 
 
 @_words.register
@@ -113,39 +144,3 @@ def _never_sent(node: nodes.NeverSent) -> str:
 @_words.register
 def _customer_key(node: nodes.HasCustomerKey) -> str:
     return "has a customer id" if node.present else "has no customer id"
-
-
-@_words.register
-def _event(node: nodes.HadEvent) -> str:
-    text = f'{_COUNTS[node.operator]} {node.count} "{node.kind}" event{_s(node.count)}'
-    if node.properties:
-        text += " where " + " and ".join(_compared(item) for item in node.properties)
-    return text + (f" in the last {_days(node.within_days)}" if node.within_days else "")
-
-
-def _compared(node: nodes.Comparison) -> str:
-    sign = (_DATE_SIGNS if node.type == "date" else {}).get(node.operator, _SIGNS[node.operator])
-    text = f'"{node.name}" {sign}'
-    if node.value is None:
-        return text
-    if isinstance(node.value, tuple):
-        return f"{text} {_listed([_shown(item) for item in node.value], quoted=False)}"
-    return f"{text} {_shown(node.value)}"
-
-
-def _shown(value: str | Decimal | bool) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return format(value, "f") if isinstance(value, Decimal) else f'"{value}"'
-
-
-def _listed(items: Sequence[str], *, quoted: bool = True) -> str:
-    return " or ".join(f'"{item}"' if quoted else item for item in items)
-
-
-def _days(days: int) -> str:
-    return f"{days} day{_s(days)}"
-
-
-def _s(count: int) -> str:
-    return "" if count == 1 else "s"

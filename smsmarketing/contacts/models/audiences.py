@@ -63,6 +63,9 @@ class Segment(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
     created_at = models.DateTimeField()
+    archived_at = models.DateTimeField(
+        null=True, help_text="Put away; not offered for new campaigns."
+    )
     version = models.IntegerField(default=1)
 
     class Meta:

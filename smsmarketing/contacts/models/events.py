@@ -54,7 +54,13 @@ class ContactEvent(models.Model):
         indexes = [
             models.Index(
                 fields=["contact", "kind", "-occurred_at"], name="contact_event_by_contact"
-            )
+            ),
+            # Segments ask who had one in a span of time, before they know the contact.
+            models.Index(
+                fields=["team", "kind", "occurred_at"],
+                include=["contact"],
+                name="contact_event_span",
+            ),
         ]
 
     def __str__(self) -> str:

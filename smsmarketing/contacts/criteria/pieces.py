@@ -1,0 +1,53 @@
+"""What the parts of a compiled criteria tree are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+SIGNS: Final = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+NEGATED: Final = {"eq": "ne", "ne": "eq", "lt": "ge", "le": "gt", "gt": "le", "ge": "lt"}
+_HOLDS: Final = {
+    "eq": lambda left, right: left == right,
+    "ne": lambda left, right: left != right,
+    "lt": lambda left, right: left < right,
+    "le": lambda left, right: left <= right,
+    "gt": lambda left, right: left > right,
+    "ge": lambda left, right: left >= right,
+}
+
+
+@dataclass(frozen=True)
+class Piece:
+    """SQL that is true or false, never NULL; `wide` when it names the contact's row `c`."""
+
+    sql: str
+    params: tuple[Any, ...] = ()
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Setting:
+    """For whom and when a tree is compiled."""
+
+    brand_id: int
+    team_id: int
+    now: datetime
+
+
+def holds(operator: str, left: Any, right: Any) -> bool:
+    """Whether the comparison is true of two values, as in SQL."""
+    return bool(_HOLDS[operator](left, right))
+
+
+def span_sql(
+    column: str, bounds: tuple[datetime | None, datetime | None]
+) -> tuple[list[str], list[Any]]:
+    """Conditions that the column lies in [from, before)."""
+    conditions, params = [], []
+    for sign, at in zip((">=", "<"), bounds, strict=True):
+        if at is not None:
+            conditions.append(f"{column} {sign} %s")
+            params.append(at)
+    return conditions, params

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from smsmarketing.accounts.models import Brand
 from smsmarketing.campaigns.models import Campaign, Template, TemplateVersion
+from smsmarketing.contacts.models import Segment
+from smsmarketing.contacts.selectors import segments_visible
 from smsmarketing.gateways.models import Gateway
 from smsmarketing.operations.errors import NotFound
 from smsmarketing.operations.types import Actor
@@ -36,6 +38,14 @@ def versions_visible(actor: Actor) -> QuerySet[TemplateVersion]:
 
 def brands_usable(actor: Actor) -> QuerySet[Brand]:
     return _teams(Brand.objects.filter(active=True), actor)
+
+
+def segments_usable(actor: Actor, campaign: Campaign | None = None) -> QuerySet[Segment]:
+    """Segments that a campaign may address: none from the archive but the one it has already."""
+    offered = Q(archived_at=None)
+    if campaign is not None:
+        offered |= Q(pk=campaign.segment_id)
+    return segments_visible(actor).filter(offered)
 
 
 def pick(queryset: QuerySet[Any], pk: int | None, *, field: str, what: str) -> Any:

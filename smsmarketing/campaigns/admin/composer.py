@@ -39,9 +39,13 @@ from smsmarketing.campaigns.admin.copy_form import (
 )
 from smsmarketing.campaigns.admin.steps import missing_words
 from smsmarketing.campaigns.models import Campaign, TemplateVersion
-from smsmarketing.campaigns.selectors import brands_usable, gateways_usable, versions_visible
+from smsmarketing.campaigns.selectors import (
+    brands_usable,
+    gateways_usable,
+    segments_usable,
+    versions_visible,
+)
 from smsmarketing.campaigns.services.drafts import EDITABLE
-from smsmarketing.contacts.selectors import segments_visible
 from smsmarketing.gateways.selectors.visibility import senders_visible
 from smsmarketing.operations.errors import VersionConflict
 from smsmarketing.operations.surfaces.admin.actors import admin_actor
@@ -257,7 +261,7 @@ def _defaults(actor: Actor) -> dict[str, str]:
 def _choices(actor: Actor, campaign: Campaign | None) -> dict[str, Any]:
     """What can be chosen, in words."""
     brand = {"brand": campaign.brand} if campaign else {}
-    segments = segments_visible(actor).filter(**brand).select_related("brand").order_by("-id")[:200]
+    segments = segments_usable(actor).filter(**brand).select_related("brand").order_by("-id")[:200]
     senders = senders_visible(actor).filter(**brand).order_by("value")
     versions = (
         versions_visible(actor).exclude(state="retired").order_by("template__name", "-number")

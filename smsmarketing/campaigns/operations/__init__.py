@@ -10,6 +10,8 @@ from smsmarketing.campaigns.operations import (
     cost,
     explain,
     segments,
+    segments_count,
+    segments_saved,
     templates,
 )
 
@@ -23,5 +25,7 @@ __all__ = [
     "cost",
     "explain",
     "segments",
+    "segments_count",
+    "segments_saved",
     "templates",
 ]

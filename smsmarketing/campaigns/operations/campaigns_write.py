@@ -12,11 +12,16 @@ from smsmarketing.campaigns.operations.campaigns_read import (
     campaign_out,
 )
 from smsmarketing.campaigns.operations.templates import FieldIn
-from smsmarketing.campaigns.selectors import brands_usable, gateways_usable, pick, versions_visible
+from smsmarketing.campaigns.selectors import (
+    brands_usable,
+    gateways_usable,
+    pick,
+    segments_usable,
+    versions_visible,
+)
 from smsmarketing.campaigns.services.drafts import campaign_create, campaign_update
 from smsmarketing.campaigns.services.review import minutes_to_start
 from smsmarketing.campaigns.services.wall_time import schedule_resolve
-from smsmarketing.contacts.selectors import segments_visible
 from smsmarketing.gateways.selectors.visibility import senders_visible
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput, NotPermitted
@@ -162,7 +167,7 @@ def _values(
             field_errors={"quiet_mode": "Use default or strict."},
         )
     for name, queryset, what in (
-        ("segment", segments_visible(actor), "segment"),
+        ("segment", segments_usable(actor, was), "segment"),
         ("sender", senders_visible(actor), "sender"),
         ("gateway", gateways_usable(actor), "gateway"),
     ):

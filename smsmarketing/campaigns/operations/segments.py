@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -12,8 +12,14 @@ from pydantic import Field
 from smsmarketing.accounts.models import Brand
 from smsmarketing.campaigns.plan import REASONS, AudiencePlan, PlanRequest, audience_plan
 from smsmarketing.campaigns.selectors import brands_usable, gateways_usable, pick
-from smsmarketing.contacts.criteria import criteria_parse, criteria_words
-from smsmarketing.contacts.selectors import segments_visible
+from smsmarketing.contacts.criteria import (
+    Criteria,
+    bounds_check,
+    criteria_parse,
+    criteria_settle,
+    criteria_words,
+    limit_of,
+)
 from smsmarketing.contacts.services import segment_create
 from smsmarketing.gateways.models import SenderId
 from smsmarketing.gateways.selectors.limits import quota_current, quota_left
@@ -21,7 +27,6 @@ from smsmarketing.gateways.selectors.visibility import senders_visible
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput
 from smsmarketing.operations.models import PreviewRecord
-from smsmarketing.operations.pages import Page, PageInput, page_cut
 from smsmarketing.operations.previews import preview_read, preview_store, preview_take
 from smsmarketing.operations.types import (
     Approval,
@@ -36,9 +41,12 @@ from smsmarketing.operations.types import (
 
 PREVIEW_KIND = "segment"
 PREVIEW_TTL = timedelta(minutes=30)
-_CRITERIA_HELP = (
-    'Criteria tree, e.g. {"all": [{"audience": 3}, {"not": {"tag": "vip"}}, {"country": ["DE", "FR"]}]}. '
-    "Nodes: all, any, not; audience, tag, country, language, region, custom, consent_age, last_sent, never_sent, event."
+CRITERIA_HELP = (
+    'Criteria tree, e.g. {"all": [{"newest": {"kind": "pickup", "state": "ready"}}, {"not": {"tag": "vip"}}]}. '
+    "Nodes: all, any, not; audience, tag, all_tags, customer_group, country, region, language, line_type, custom, "
+    "customer_key, created, source, import, consent, consent_age, last_sent, sent, never_sent, everyone; "
+    "event (kind, count, properties), newest (kind, state), purchases (count, total, first, last), repurchase "
+    "(days or factor), replied, clicked. Spans: within_days, older_than_days, between_days, calendar, since, until."
 )
 
 
@@ -59,11 +67,23 @@ class CountryCount(Output):
     estimated_cost: Money = Field(description="recipients x parts_per_message x rate.")
 
 
+def criteria_bounded(
+    tree: dict[str, Any], brand: Brand, *, now: datetime
+) -> tuple[dict[str, Any], Criteria]:
+    """The tree as it is kept, with the declared types of fields, and read. Raises InvalidInput for
+    one that means nothing, or that would read without bound.
+    """
+    settled: dict[str, Any] = criteria_settle(tree, team_id=brand.team_id)
+    criteria = criteria_parse(settled, brand_id=brand.pk, team_ids=[brand.team_id])
+    bounds_check(criteria, now=now)
+    return settled, criteria
+
+
 class SegmentPreviewIn(Input):
     brand_id: int = Field(
         ge=1, description="Brand in whose name it would be sent; consent is held per brand."
     )
-    criteria: dict[str, Any] = Field(description=_CRITERIA_HELP)
+    criteria: dict[str, Any] = Field(description=CRITERIA_HELP)
     gateway_id: int | None = Field(
         default=None,
         ge=1,
@@ -162,7 +182,7 @@ def _preview(context: Context, data: SegmentPreviewIn) -> SegmentPreviewOut:
     )
     gateway = pick(gateways_usable(actor), gateway_id, field="gateway_id", what="gateway")
     sender = _sender(context, data, brand)
-    criteria = criteria_parse(data.criteria, brand_id=brand.pk, team_ids=[brand.team_id])
+    tree, criteria = criteria_bounded(data.criteria, brand, now=context.now)
     audience = audience_plan(
         PlanRequest(
             criteria=criteria,
@@ -171,7 +191,8 @@ def _preview(context: Context, data: SegmentPreviewIn) -> SegmentPreviewOut:
             gateway=gateway,
             sender=sender,
             now=context.now,
-        )
+        ),
+        seconds=limit_of("SEGMENT_SECONDS"),
     )
     countries = _countries(audience, gateway.currency, data.parts_per_message)
     cost = sum((Decimal(row.estimated_cost.amount) for row in countries), start=Decimal(0))
@@ -190,7 +211,7 @@ def _preview(context: Context, data: SegmentPreviewIn) -> SegmentPreviewOut:
     preview_id = preview_store(
         context,
         PREVIEW_KIND,
-        payload={"brand_id": brand.pk, "team_id": brand.team_id, "criteria": data.criteria},
+        payload={"brand_id": brand.pk, "team_id": brand.team_id, "criteria": tree},
         result={**result, "previewed_at": context.now.isoformat(), "currency": gateway.currency},
         ttl=PREVIEW_TTL,
     )
@@ -220,6 +241,8 @@ class SegmentCreateIn(Input):
 
 
 class SegmentRow(Output):
+    """A saved segment and what its preview counted."""
+
     segment_id: int = Field(description="Id of the segment.")
     name: str = Field(description="Name.")
     brand_id: int = Field(description="Brand it was made for.")
@@ -227,9 +250,10 @@ class SegmentRow(Output):
     matched: int = Field(description="Contacts that matched at the preview.")
     sendable: int = Field(description="Sendable contacts at the preview.")
     previewed_at: str = Field(description="When it was previewed, ISO 8601 UTC.")
+    archived: bool = Field(description="Put away: kept, but not offered for new campaigns.")
 
 
-def _row(segment: Any) -> SegmentRow:
+def row_of(segment: Any) -> SegmentRow:
     return SegmentRow(
         segment_id=segment.pk,
         name=segment.name,
@@ -238,17 +262,12 @@ def _row(segment: Any) -> SegmentRow:
         matched=segment.preview.get("matched", 0),
         sendable=segment.preview.get("sendable", 0),
         previewed_at=segment.previewed_at.isoformat() if segment.previewed_at else "",
+        archived=segment.archived_at is not None,
     )
 
 
 def _create(context: Context, data: SegmentCreateIn) -> SegmentRow:
-    record = preview_take(
-        context,
-        PREVIEW_KIND,
-        data.segment_preview_id,
-        tool="segments.preview",
-        argument="segment_preview_id",
-    )
+    record = preview_used(context, data.segment_preview_id)
     segment = segment_create(
         team_id=record.payload["team_id"],
         brand_id=record.payload["brand_id"],
@@ -258,21 +277,33 @@ def _create(context: Context, data: SegmentCreateIn) -> SegmentRow:
         created_by=context.actor.user,
     )
     context.audit_object = ("contacts.segment", str(segment.pk))
-    return _row(segment)
+    return row_of(segment)
 
 
-def _preview_of(context: Context, data: SegmentCreateIn) -> PreviewRecord:
+def preview_of(context: Context, preview_id: UUID) -> PreviewRecord:
+    """The caller's own preview, not used up. Raises PreconditionRequired."""
     return preview_read(
         context,
         PREVIEW_KIND,
-        data.segment_preview_id,
+        preview_id,
         tool="segments.preview",
         argument="segment_preview_id",
     )
 
 
-def _facts(context: Context, data: SegmentCreateIn) -> dict[str, Any]:
-    record = _preview_of(context, data)
+def preview_used(context: Context, preview_id: UUID) -> PreviewRecord:
+    """The caller's own preview, used up. Raises PreconditionRequired."""
+    return preview_take(
+        context,
+        PREVIEW_KIND,
+        preview_id,
+        tool="segments.preview",
+        argument="segment_preview_id",
+    )
+
+
+def preview_facts(record: PreviewRecord) -> dict[str, Any]:
+    """What the policies ask of a preview."""
     return {
         "recipients": record.result["sendable"],
         "cost": record.result["estimated_cost"],
@@ -281,9 +312,8 @@ def _facts(context: Context, data: SegmentCreateIn) -> dict[str, Any]:
     }
 
 
-def _shown(context: Context, data: SegmentCreateIn) -> dict[str, Any]:
+def preview_shown(record: PreviewRecord) -> dict[str, Any]:
     """The criteria and counts behind the preview id, for the approver."""
-    record = _preview_of(context, data)
     result = record.result
     return {
         "criteria": result["criteria_in_words"],
@@ -297,15 +327,12 @@ def _shown(context: Context, data: SegmentCreateIn) -> dict[str, Any]:
     }
 
 
-class SegmentPage(Page[SegmentRow]):
-    """Segments of the teams the caller may see."""
+def _facts(context: Context, data: SegmentCreateIn) -> dict[str, Any]:
+    return preview_facts(preview_of(context, data.segment_preview_id))
 
 
-def _list(context: Context, data: PageInput) -> SegmentPage:
-    rows, cursor = page_cut(
-        segments_visible(context.actor).order_by("-id"), data, principal=context.actor.principal
-    )
-    return SegmentPage(items=[_row(row) for row in rows], next_cursor=cursor)
+def _shown(context: Context, data: SegmentCreateIn) -> dict[str, Any]:
+    return preview_shown(preview_of(context, data.segment_preview_id))
 
 
 registry.add(
@@ -330,8 +357,8 @@ registry.add(
         key="segments.create",
         summary="Save previewed criteria as a segment.",
         description=(
-            "Takes the segment_preview_id of segments.preview; the criteria cannot be changed "
-            "afterwards. Large or costly ones may wait for approval."
+            "Takes the segment_preview_id of segments.preview. Large or costly ones may wait for "
+            "approval. segments.update changes it later."
         ),
         kind=Kind.WRITE,
         input=SegmentCreateIn,
@@ -344,18 +371,6 @@ registry.add(
         facts=_facts,
         shown=_shown,
         rest=RestRoute("POST", "/segments"),
-        group="segments",
-    ),
-    Operation(
-        key="segments.list",
-        summary="List saved segments with the counts their preview showed.",
-        kind=Kind.READ,
-        input=PageInput,
-        output=SegmentPage,
-        run=_list,
-        permission="campaigns.campaign_view",
-        scope="sms:read",
-        rest=RestRoute("GET", "/segments"),
         group="segments",
     ),
 )

@@ -11,7 +11,12 @@ from typing import Any
 from django.db import connection
 
 from smsmarketing.campaigns.plan.statement import SENDABLE, DecisionStatement, decision_statement
-from smsmarketing.contacts.criteria import CompiledSQL, Criteria, criteria_compile
+from smsmarketing.contacts.criteria import (
+    CompiledSQL,
+    Criteria,
+    criteria_compile,
+    rows_bounded,
+)
 from smsmarketing.gateways.models import Gateway, Rate, SenderId
 from smsmarketing.gateways.rules.quiet_hours import Held, window_check
 from smsmarketing.gateways.rules.quiet_table import Mode
@@ -85,22 +90,34 @@ def statement_for(
     )
 
 
-def audience_plan(request: PlanRequest, *, with_hours: bool = False) -> AudiencePlan:
-    """Count the audience. With `with_hours`, also count who would be held by quiet hours if sent now [R-3.8]."""
+def _counts(statement: DecisionStatement, seconds: float | None) -> list[tuple[Any, ...]]:
+    sql, params = statement.counts()
+    if seconds is not None:
+        return rows_bounded(sql, params, seconds=seconds)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return list(cursor.fetchall())
+
+
+def audience_plan(
+    request: PlanRequest, *, with_hours: bool = False, seconds: float | None = None
+) -> AudiencePlan:
+    """Count the audience. With `with_hours`, also count who would be held by quiet hours if sent now [R-3.8].
+
+    With `seconds`, a segment that costs too much is refused (InvalidInput) instead of counted; what people have
+    approved is always counted.
+    """
     rates = rates_current(request.gateway, None, request.now)
     statement = statement_for(request, rates, criteria_compile(request.criteria, now=request.now))
     excluded: Counter[str] = Counter()
     sendable: Counter[str] = Counter()
     excluded_by_country: dict[str, dict[str, int]] = {}
-    sql, params = statement.counts()
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        for country, decision, count in cursor.fetchall():
-            if decision == SENDABLE:
-                sendable[country] += count
-            else:
-                excluded[decision] += count
-                excluded_by_country.setdefault(country, {})[decision] = count
+    for country, decision, count in _counts(statement, seconds):
+        if decision == SENDABLE:
+            sendable[country] += count
+        else:
+            excluded[decision] += count
+            excluded_by_country.setdefault(country, {})[decision] = count
     total = sum(sendable.values())
     held: dict[str, Any] = _held(request, statement) if with_hours and total else {}
     return AudiencePlan(

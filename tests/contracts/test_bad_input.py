@@ -17,6 +17,7 @@ from smsmarketing.accounts.selectors import actor_for_user
 from smsmarketing.operations import registry
 from smsmarketing.operations.dispatch import execute
 from smsmarketing.operations.errors import OperationError
+from smsmarketing.operations.parsing import input_parse
 from smsmarketing.operations.surfaces.schemas import field_schema, input_schema
 from smsmarketing.operations.types import Actor, Operation, Surface
 
@@ -57,13 +58,33 @@ def keys() -> Iterator[str]:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.key)
 def test_nonsense_is_refused(operation: Operation[Any, Any], admin: Actor) -> None:
+    """Whatever the input model lets through goes the whole way; of what it refuses, each refusal once."""
     fresh = keys()
+    refused: set[tuple[str, ...]] = set()
     for value in NONSENSE:
-        payload = dict.fromkeys(operation.input.model_fields, value)
-        assert answer(operation, payload, admin, next(fresh)) != "INTERNAL", value
-        for name in operation.input.model_fields:
-            one = valid(operation, random.Random(1)) | {name: value}
-            assert answer(operation, one, admin, next(fresh)) != "INTERNAL", (name, value)
+        everywhere = dict.fromkeys(operation.input.model_fields, value)
+        single = [
+            valid(operation, random.Random(1)) | {name: value}
+            for name in operation.input.model_fields
+        ]
+        for payload in (everywhere, *single):
+            fields = refused_fields(operation, payload)
+            if fields is not None and fields in refused:
+                continue
+            if fields is not None:
+                refused.add(fields)
+            assert answer(operation, payload, admin, next(fresh)) != "INTERNAL", payload
+
+
+def refused_fields(
+    operation: Operation[Any, Any], payload: dict[str, Any]
+) -> tuple[str, ...] | None:
+    """The fields for which the input model refuses a payload, the first step of `execute`; None when it takes it."""
+    try:
+        input_parse(operation.input, payload, requires=operation.requires)
+    except OperationError as error:
+        return tuple(sorted(error.field_errors))
+    return None
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.key)

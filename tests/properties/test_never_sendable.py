@@ -1,4 +1,4 @@
-"""After any sequence of imports, upserts, opt-outs, STARTs and the rest, nobody without consent or with a "no" is sendable.
+"""After any sequence of imports, upserts, STOPs, STARTs and the rest, only who said yes and not no is sendable.
 
 The machine keeps a memory of its own of who said what (`Memory`), and asks an oracle that shares no code with the
 product (`oracle.py`). After every step the send states, the planner's decision statement and the last check before a
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,8 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
-from hypothesis import HealthCheck, seed, settings, strategies as st
+from hypothesis import HealthCheck, seed, settings
+from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from smsmarketing.accounts.models import Brand
@@ -272,16 +272,15 @@ class Machine(RuleBasedStateMachine):
 
 
 @pytest.fixture(autouse=True)
-def private_folder(tmp_path: Path, settings: Any) -> Iterator[None]:
+def private_folder(tmp_path: Path, settings: Any) -> None:
     settings.MEDIA_ROOT = tmp_path
-    yield
 
 
 @pytest.mark.parametrize("run", range(4))
 def test_no_sequence_makes_anybody_sendable_who_must_not_be(run: int) -> None:
-    """[R-2.8], [R-2.12], [R-2.16], [R-4.1], [R-4.3], [R-4.8], [R-4.9]: more than a thousand steps, always the same ones.
+    """[R-2.8], [R-2.12], [R-2.16], [R-4.1], [R-4.3], [R-4.8], [R-4.9]: over a thousand steps, always the same.
 
-    `HYPOTHESIS_RUNS=1000` looks at others, and more of them.
+    `HYPOTHESIS_RUNS=1000` looks at others, and at more of them.
     """
     more = int(os.environ.get("HYPOTHESIS_RUNS", "0"))
     run_state_machine_as_test(

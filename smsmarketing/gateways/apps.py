@@ -13,9 +13,11 @@ class GatewaysConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the operations, and answer contacts.get's question for the send history."""
+        """Register the operations, and answer what contacts asks about sends."""
         import_module("smsmarketing.gateways.operations")
         contacts = import_module("smsmarketing.contacts.selectors")
         history = import_module("smsmarketing.gateways.selectors.history")
         contacts.history_provider = history.contact_history  # type: ignore[attr-defined]
         contacts.last_message_provider = history.contact_last_message  # type: ignore[attr-defined]
+        undo = import_module("smsmarketing.contacts.services.imports.undo_sql")
+        undo.message_test = history.contact_message_test  # type: ignore[attr-defined]

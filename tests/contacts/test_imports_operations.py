@@ -8,6 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from smsmarketing.accounts.models import Brand, Role, User
+from smsmarketing.approvals.models import ActionRequest
 from smsmarketing.contacts.models import Contact, ImportFile, ImportJob, Suppression
 from smsmarketing.contacts.services import audience_save
 from smsmarketing.contacts.services.imports import import_work
@@ -224,3 +225,71 @@ def test_consent_for_many_waits_for_a_second_person(crm: User, brand: Brand) -> 
         "rest", crm, "imports.start", {"csv_text": many, "brand_id": brand.pk, "kind": "opt_outs"}
     )
     assert stop.status == "done", stop
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_an_import_is_undone_on_every_surface(
+    surface: SurfaceName, crm: User, brand: Brand
+) -> None:
+    checked = call(surface, crm, "imports.preview", {"csv_text": CSV, "brand_id": brand.pk})
+    assert checked.data is not None
+    which = {"import_id": checked.data["import_id"]}
+    call(surface, crm, "imports.start", which)
+    import_work(which["import_id"])
+    seen = call(surface, crm, "imports.undo_preview", which)
+    assert seen.data is not None, seen
+    assert seen.data["counts"]["trashed"] == 2
+    assert seen.data["in_words"][0] == "2 new contacts go to the trash."
+    asked = {**which, "undo_preview_id": seen.data["undo_preview_id"], "reason": "wrong file"}
+    answer = call(surface, crm, "imports.undo", asked)
+    assert answer.status == "done", answer
+    import_work(which["import_id"])
+    status = call(surface, crm, "imports.status", which)
+    assert status.data is not None
+    assert (status.data["state"], status.data["undo"]["trashed"]) == ("undone", 2)
+    again = call(surface, crm, "imports.undo_preview", which)
+    assert again.code == "CONFLICT"
+
+
+def test_an_undo_needs_a_preview_of_ones_own_and_of_that_import(
+    crm: User, brand: Brand, stranger: User
+) -> None:
+    jobs = []
+    for phone in (A, B):
+        job = call(
+            "rest", crm, "imports.start", {"csv_text": f"phone\n{phone}\n", "brand_id": brand.pk}
+        )
+        assert job.data is not None
+        import_work(job.data["import_id"])
+        jobs.append(job.data["import_id"])
+    seen = call("rest", crm, "imports.undo_preview", {"import_id": jobs[0]})
+    assert seen.data is not None
+    token = seen.data["undo_preview_id"]
+    for user, asked, code in (
+        (crm, {"import_id": jobs[1], "undo_preview_id": token}, "PRECONDITION_REQUIRED"),
+        (crm, {"import_id": jobs[0]}, "PRECONDITION_REQUIRED"),
+        (stranger, {"import_id": jobs[0], "undo_preview_id": token}, "NOT_FOUND"),
+    ):
+        answer = call("rest", user, "imports.undo", {**asked, "reason": "because"})
+        assert answer.code == code, answer
+    assert set(ImportJob.objects.values_list("state", flat=True)) == {"done"}
+    assert not Contact.objects.exclude(trashed_at=None).exists()
+
+
+def test_a_large_undo_waits_for_a_second_person_who_sees_the_figures(
+    crm: User, brand: Brand
+) -> None:
+    rows = "\n".join(f"+4474{number:08}" for number in range(1100))
+    job = call("rest", crm, "imports.start", {"csv_text": f"phone\n{rows}\n", "brand_id": brand.pk})
+    assert job.data is not None
+    which = {"import_id": job.data["import_id"]}
+    import_work(which["import_id"])
+    seen = call("rest", crm, "imports.undo_preview", which)
+    assert seen.data is not None
+    asked = {**which, "undo_preview_id": seen.data["undo_preview_id"], "reason": "wrong file"}
+    answer = call("rest", crm, "imports.undo", asked)
+    assert answer.status == "held", answer
+    request = ActionRequest.objects.get(pk=answer.action_request_id)
+    assert "1,100 new contacts go to the trash." in str(request.content)
+    assert ImportJob.objects.get().state == "done"
+    assert Contact.objects.filter(trashed_at=None).count() == 1100

@@ -27,6 +27,8 @@ from smsmarketing.contacts.services.imports import (
     import_start,
     import_work,
     imports_stalled,
+    undo_start,
+    undoing,
     upload_store,
 )
 from tests.contacts.test_imports import CONSENT
@@ -171,3 +173,65 @@ def test_staged_rows_that_a_crash_of_the_database_emptied_are_read_again(job: Im
     job.refresh_from_db()
     assert job.state == "done"
     assert Contact.objects.count() == FEW - FEW // 10 * 2
+
+
+@pytest.mark.processes
+@pytest.mark.django_db(transaction=True)
+def test_an_undo_killed_again_and_again_takes_everything_back_once(
+    make_job: Callable[[int], ImportJob], user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGKILL in every phase; the next worker goes on from the resume point."""
+    monkeypatch.setattr(undoing, "SLICE_IDS", 300)
+    job = make_job(4000)
+    with transaction.atomic():
+        import_start(job)
+    import_work(job.pk)
+    with transaction.atomic():
+        undo_start(job, by=user, now=timezone.now())
+    job.refresh_from_db()
+    killed: set[str] = set()
+    deadline = time.monotonic() + 90
+    while job.state == "undoing" and time.monotonic() < deadline:
+        worker = _worker(job)
+        while os.waitpid(worker, os.WNOHANG) == (0, 0):
+            phase, after = _undo_progress(job)
+            if after and phase not in killed:
+                killed.add(phase)
+                os.kill(worker, signal.SIGKILL)
+                os.waitpid(worker, 0)
+                break
+            time.sleep(0.002)
+        job.refresh_from_db()
+    assert job.state == "undone"
+    assert killed >= {"trashing", "consents"}
+    numbers = 4000 - 4000 // 10 * 2
+    assert job.undo_counts == {
+        "trashed": numbers,
+        "consents_voided": numbers,
+        "consents_restated": 0,
+        "members_removed": numbers,
+    }
+    assert Contact.objects.filter(trashed_at=None).count() == 0
+    assert AudienceMember.objects.count() == 0
+    assert ConsentEvent.objects.count() == 2 * numbers
+    assert not SendState.objects.filter(marketing_reason=None).exists()
+
+
+def _undo_progress(job: ImportJob) -> tuple[str, int]:
+    row = ImportJob.objects.values_list("phase", "undo_after").get(pk=job.pk)
+    return (str(row[0]), int(row[1]))
+
+
+def test_an_undo_with_a_living_worker_is_left_alone(job: ImportJob, user: User) -> None:
+    with transaction.atomic():
+        import_start(job)
+    import_work(job.pk)
+    undo_start(job, by=user, now=timezone.now())
+    ImportJob.objects.filter(pk=job.pk).update(lease_owner="other", heartbeat_at=timezone.now())
+    import_work(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.undo_counts) == ("undoing", {})
+    assert imports_stalled() == []
+    import_work(job.pk, silent_after=AT_ONCE)
+    job.refresh_from_db()
+    assert job.state == "undone"

@@ -142,6 +142,7 @@ def valid(desk: Desk) -> Valid:
         "time_zone": "Europe/Vilnius",
         "token_id": NOWHERE,
         "transport": "vertexsms",
+        "undo_preview_id": NO_ID,
         "value": "Parity",
     }
     extra: dict[str, dict[str, Any]] = {

@@ -178,7 +178,10 @@ _TABLE: tuple[Permission, ...] = (
         "sms:contacts.write",
     ),
     _permission(
-        "contacts.import_start", "Import contacts and opt-outs", {CRM}, "sms:contacts.write"
+        "contacts.import_start",
+        "Import contacts and opt-outs, undo imports",
+        {CRM},
+        "sms:contacts.write",
     ),
     _permission(
         "contacts.import_view",

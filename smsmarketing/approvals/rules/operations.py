@@ -44,7 +44,13 @@ TOPICS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "otp_sends": ("One-time codes", ("otp.send",)),
     "contacts": (
         "Contacts, segments and imports",
-        ("contacts.upsert", "imports.start", "segments.create", "segments.update"),
+        (
+            "contacts.upsert",
+            "imports.start",
+            "imports.undo",
+            "segments.create",
+            "segments.update",
+        ),
     ),
     "content": ("Templates and short links", ("templates.save", "short_links.create")),
     "automations": ("Automations", ("automations.update_state",)),

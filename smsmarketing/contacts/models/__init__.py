@@ -5,7 +5,13 @@ from smsmarketing.contacts.models.consent import ConsentEvent, Suppression, Supp
 from smsmarketing.contacts.models.contacts import Contact, SendState
 from smsmarketing.contacts.models.events import ContactEvent, EventSummary
 from smsmarketing.contacts.models.fields import CustomField
-from smsmarketing.contacts.models.imports import ImportFile, ImportJob, ImportMapping, ImportReject
+from smsmarketing.contacts.models.imports import (
+    ImportFile,
+    ImportJob,
+    ImportMapping,
+    ImportReject,
+    ImportUndo,
+)
 
 __all__ = [
     "Audience",
@@ -19,6 +25,7 @@ __all__ = [
     "ImportJob",
     "ImportMapping",
     "ImportReject",
+    "ImportUndo",
     "Segment",
     "SendState",
     "Suppression",

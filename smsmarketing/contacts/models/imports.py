@@ -49,7 +49,7 @@ class ImportMapping(models.Model):
 
 
 class ImportJob(FSMModel):
-    """One uploaded CSV: uploaded → previewed → running → done | failed → undone.
+    """One uploaded CSV: uploaded → previewed → running → done | failed → undoing → undone.
 
     A dry run is work in state `uploaded` (`phase` tells how far it is) and ends in `previewed`.
     """
@@ -86,6 +86,16 @@ class ImportJob(FSMModel):
     rows_total = models.BigIntegerField(null=True)
     rows_read = models.BigIntegerField(default=0, help_text="Data rows staged or rejected so far.")
     rows_done = models.BigIntegerField(default=0, help_text="Resume point: rows merged so far.")
+    bounds = models.JSONField(
+        default=dict,
+        help_text="Lowest and highest ids that the merge wrote, by kind; an undo looks only there.",
+    )
+    undo_counts = models.JSONField(default=dict, help_text="What the undo has done so far.")
+    undo_after = models.BigIntegerField(default=0, help_text="Resume point of the undo's phase.")
+    undo_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    undone_at = models.DateTimeField(null=True)
     error_code = models.CharField(max_length=40, blank=True)
     error_message = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField()
@@ -112,12 +122,40 @@ class ImportJob(FSMModel):
     def finish(self) -> None:
         """All rows are merged."""
 
-    @transition(field=state, source=["uploaded", "previewed", "running"], target="failed")
+    @transition(field=state, source=["done", "failed"], target="undoing")
+    def undo(self) -> None:
+        """A person takes the import back."""
+
+    @transition(field=state, source="undoing", target="undone")
+    def undo_finish(self) -> None:
+        """All that could be taken back is."""
+
+    @transition(
+        field=state, source=["uploaded", "previewed", "running", "undoing"], target="failed"
+    )
     def fail(self) -> None:
         """The file cannot be read further; rows merged before stay merged."""
 
     def __str__(self) -> str:
         return self.file_name
+
+
+class ImportUndo(models.Model):
+    """What one import changed about a contact that existed before: field → [before, after].
+
+    New contacts have none: their source names the import. Kept for IMPORT_UNDO_DAYS; erasing the
+    person deletes these rows. No foreign keys: rows are written by the hundred thousand.
+    """
+
+    job_id = models.BigIntegerField()
+    contact_id = models.BigIntegerField(db_index=True)
+    changes = models.JSONField(default=dict)
+    state_made = models.BooleanField(
+        default=False, help_text="The import made the contact known to the brand."
+    )
+
+    def __str__(self) -> str:
+        return f"undo of import {self.job_id} for contact {self.contact_id}"
 
 
 class ImportReject(models.Model):

@@ -134,8 +134,13 @@ class ImportCounts(Output):
 class ImportOut(Output):
     import_id: int = Field(description="Id of the import.")
     kind: str = Field(description="contacts or opt_outs.")
-    state: str = Field(description="uploaded (being checked), previewed, running, done or failed.")
-    phase: str = Field(description="reading, comparing, checked, merging, or empty.")
+    state: str = Field(
+        description="uploaded (being checked), previewed, running, done, failed, undoing or undone."
+    )
+    phase: str = Field(
+        description="reading, comparing, checked, merging; of an undo trashing, returned, consents,"
+        " fields, members, states; or empty."
+    )
     percent: int = Field(description="Progress of the present step, 0 to 100.")
     brand_id: int = Field(description="Brand.")
     audience_id: int | None = Field(description="Audience the contacts join.")
@@ -145,6 +150,9 @@ class ImportOut(Output):
     headers: list[str] = Field(description="Columns of the file.")
     mapping: dict[str, str] = Field(description="Column → field.")
     counts: ImportCounts = Field(description="What the dry run found, or the run has done.")
+    undo: dict[str, int] = Field(
+        description="What the undo has done so far, by word as in imports.undo_preview."
+    )
     rejects: list[RejectRow] = Field(description="The first 50 rejected rows.")
     rejects_total: int = Field(description="All rejected rows; the admin offers them as a file.")
     error_code: str = Field(description="Why it failed; empty otherwise.")
@@ -154,6 +162,10 @@ class ImportOut(Output):
     )
     started_at: datetime | None = Field(description="When the run began.")
     finished_at: datetime | None = Field(description="When it ended.")
+    undo_until: datetime | None = Field(
+        description="Until when it can be undone; null when it cannot."
+    )
+    undone_at: datetime | None = Field(description="When the undo was complete.")
 
 
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
@@ -161,8 +173,10 @@ _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 
 def percent_of(job: ImportJob) -> int:
     """How far the present step is. Reading is judged by size, since the rows are not counted yet."""
-    if job.state in ("done", "previewed"):
+    if job.state in ("done", "previewed", "undone"):
         return 100
+    if job.state == "undoing":
+        return undo_percent(job)
     if job.phase == "merging":
         work = int(job.counts.get("work", 0))
         return min(100, 100 * job.rows_done // max(work, 1))
@@ -170,6 +184,12 @@ def percent_of(job: ImportJob) -> int:
         # A row of a contact list has some 60 bytes; close enough for a bar that only grows.
         return min(95, 100 * 60 * job.rows_read // max(job.size_bytes, 1))
     return 95 if job.phase in ("comparing", "checked") else 0
+
+
+def undo_percent(job: ImportJob) -> int:
+    """How far an undo is: its phases count alike."""
+    phases = imports.UNDO_PHASES
+    return 100 * phases.index(job.phase) // len(phases) if job.phase in phases else 99
 
 
 def import_out(job: ImportJob) -> ImportOut:
@@ -191,6 +211,7 @@ def import_out(job: ImportJob) -> ImportOut:
         headers=list(job.headers),
         mapping=dict(job.mapping),
         counts=ImportCounts(**{k: v for k, v in job.counts.items() if k in known}),
+        undo={word: int(count) for word, count in job.undo_counts.items()},
         rejects=[
             RejectRow(
                 row_number=row.row_number, field=row.field, code=row.code, message=row.message
@@ -203,4 +224,6 @@ def import_out(job: ImportJob) -> ImportOut:
         imported_before=before.pk if before else None,
         started_at=job.started_at,
         finished_at=job.finished_at,
+        undo_until=imports.undo_until(job),
+        undone_at=job.undone_at,
     )

@@ -59,3 +59,8 @@ def contact_last_message(contact_id: int, brand_id: int) -> dict[str, Any]:
         "batch": row.batch.label,
         "sent_at": at.isoformat(),
     }
+
+
+def contact_message_test(contact: str) -> str:
+    """SQL that is true when a message was ever made for the contact of this SQL expression."""
+    return f"EXISTS (SELECT 1 FROM gateways_message g WHERE g.contact_id = {contact})"  # noqa: S608

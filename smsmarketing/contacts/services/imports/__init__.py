@@ -23,9 +23,19 @@ from smsmarketing.contacts.services.imports.jobs import (
     mapping_for,
     mapping_save,
 )
+from smsmarketing.contacts.services.imports.undoing import (
+    PHASES as UNDO_PHASES,
+)
+from smsmarketing.contacts.services.imports.undoing import (
+    undo_check,
+    undo_forecast,
+    undo_start,
+    undo_until,
+)
 from smsmarketing.contacts.services.imports.working import import_work, imports_stalled
 
 __all__ = [
+    "UNDO_PHASES",
     "FileLook",
     "ImportOptions",
     "file_lines",
@@ -43,6 +53,10 @@ __all__ = [
     "mapping_for",
     "mapping_save",
     "too_large",
+    "undo_check",
+    "undo_forecast",
+    "undo_start",
+    "undo_until",
     "upload_record",
     "upload_remove",
     "upload_size_check",

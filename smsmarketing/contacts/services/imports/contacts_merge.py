@@ -15,19 +15,16 @@ from smsmarketing.contacts.models import ImportJob
 from smsmarketing.contacts.phones import hash_key_id
 from smsmarketing.contacts.rules.consent import ConsentEvidence, consent_expiry
 from smsmarketing.contacts.rules.import_rows import Plan
+from smsmarketing.contacts.rules.import_undo import TEXT_FIELDS
 from smsmarketing.contacts.services.imports.staging import Stage
+from smsmarketing.contacts.services.imports.undo_capture import (
+    WAS_UNDONE,
+    before_note,
+    changes_note,
+)
 from smsmarketing.contacts.services.key_change import suppressions_take_over
 from smsmarketing.contacts.services.states import CONTACT_COLUMNS, state_statement
 
-_TEXTS = (
-    "first_name",
-    "last_name",
-    "language",
-    "region",
-    "time_zone",
-    "customer_key",
-    "customer_group",
-)
 _DISCLOSURE_HASH = "encode(sha256(convert_to({text}, 'UTF8')), 'hex')"
 
 
@@ -63,7 +60,7 @@ def compare_sql(stage: Stage, plan: Plan, job: ImportJob) -> str:
     The last row of a number wins. `attach` is an unchanged contact that lacks the list, the send
     state or the consent event.
     """
-    differs = [f"s.{name} <> c.{name}" for name in _TEXTS if name in stage.fields]
+    differs = [f"s.{name} <> c.{name}" for name in TEXT_FIELDS if name in stage.fields]
     if "tags" in stage.fields:
         differs.append("NOT c.tags @> s.tags::varchar[]")
     if job.options.get("tags"):  # those of a row with tags of its own are in s.tags
@@ -80,8 +77,9 @@ def compare_sql(stage: Stage, plan: Plan, job: ImportJob) -> str:
     proof = _proof(stage, plan)
     if proof:
         lacks.append(f"({proof['consent_at']} IS NOT NULL AND ce.contact_id IS NULL)")
-        joins.append(_same_consent(stage, proof))
-    changed = " OR ".join(f"({test})" for test in differs) or "FALSE"
+        joins.append(_same_consent(stage, proof, job.brand_id))
+    differs.append(WAS_UNDONE)
+    changed = " OR ".join(f"({test})" for test in differs)
     return f"""
         INSERT INTO {stage.todo} (seq, line, action)
         SELECT row_number() OVER (PARTITION BY a.action = 'unchanged'
@@ -98,7 +96,20 @@ def compare_sql(stage: Stage, plan: Plan, job: ImportJob) -> str:
     """  # noqa: S608 - names and fixed words only
 
 
-def _same_consent(stage: Stage, proof: dict[str, str]) -> str:
+def _not_void(event: str, brand_id: int) -> str:
+    """Pass over what an undo made void; asked only where an import of the brand was undone."""
+    undone = ImportJob.objects.filter(brand_id=brand_id, state__in=("undoing", "undone", "failed"))
+    if not undone.exclude(undo_by=None).exists():
+        return ""
+    return f"""
+        AND NOT EXISTS (SELECT 1 FROM contacts_consentevent v
+            WHERE v.contact_id = {event}.contact_id AND v.brand_id = {event}.brand_id
+                AND v.purpose = {event}.purpose AND v.captured_at = {event}.captured_at
+                AND v.id > {event}.id AND v.direction = 'expired')
+    """  # noqa: S608 - fixed words only
+
+
+def _same_consent(stage: Stage, proof: dict[str, str], brand_id: int) -> str:
     """Join the event `ce` that the ledger holds already, at most one for a contact and number."""
     at, digest = proof["consent_at"], _DISCLOSURE_HASH.format(text=proof["consent_text"])
     of_file = (
@@ -109,6 +120,7 @@ def _same_consent(stage: Stage, proof: dict[str, str]) -> str:
     return f"""
         LEFT JOIN (SELECT DISTINCT contact_id, phone_hash{columns} FROM contacts_consentevent
             WHERE brand_id = %(brand)s AND purpose = 'marketing' AND direction = 'granted'{of_file}
+                {_not_void("contacts_consentevent", brand_id)}
         ) ce ON ce.contact_id = c.id AND ce.phone_hash = c.phone_hash
             {of_row if stage.row_evidence else ""}
     """  # noqa: S608 - names and fixed words only
@@ -122,7 +134,10 @@ def upsert_sql(stage: Stage) -> str:
         "hash_key": "%(hash_key)s",
         "country": "s.country",
         "line_type": "s.line_type",
-        **{name: f"COALESCE(s.{name}, '')" if name in stage.fields else "''" for name in _TEXTS},
+        **{
+            name: f"COALESCE(s.{name}, '')" if name in stage.fields else "''"
+            for name in TEXT_FIELDS
+        },
         "time_zone_source": "'import'" if "time_zone" in stage.fields else "'number'",
         # The tags of the whole file were added to those of the rows when they were read.
         "tags": "COALESCE(s.tags::varchar[], %(tags)s::varchar[])"
@@ -144,7 +159,7 @@ def upsert_sql(stage: Stage) -> str:
             WHERE t.action <> 'unchanged' AND t.seq > %(after)s AND t.seq <= %(upto)s
             ORDER BY t.seq
             ON CONFLICT (phone) DO UPDATE SET {", ".join(sets)}
-            WHERE {" OR ".join(tests) or "FALSE"}
+            WHERE {" OR ".join(tests)}
             RETURNING {CONTACT_COLUMNS}, c.phone, (c.xmax = 0) AS created
         )
         INSERT INTO contacts_import_chunk
@@ -158,8 +173,11 @@ def _objects(stage: Stage) -> list[str]:
 
 
 def _changes(stage: Stage) -> tuple[list[str], list[str]]:
-    sets, tests = ["version = c.version + 1", "updated_at = excluded.updated_at"], []
-    for name in _TEXTS:
+    sets, tests = ["version = c.version + 1", "updated_at = excluded.updated_at"], [WAS_UNDONE]
+    # What an earlier undo took to the trash comes back; what a person put there stays there.
+    sets.append(f"trashed_at = CASE WHEN {WAS_UNDONE} THEN NULL ELSE c.trashed_at END")
+    sets.append(f"source = CASE WHEN {WAS_UNDONE} THEN excluded.source ELSE c.source END")
+    for name in TEXT_FIELDS:
         if name in stage.fields:
             sets.append(
                 f"{name} = CASE WHEN excluded.{name} = '' THEN c.{name} ELSE excluded.{name} END"
@@ -206,7 +224,7 @@ def _proof(stage: Stage, plan: Plan) -> dict[str, str]:
     }
 
 
-def consent_sql(stage: Stage, plan: Plan) -> str:
+def consent_sql(stage: Stage, plan: Plan, brand_id: int) -> str:
     """Append the consent events that are not in the ledger yet; "" when the file brings none."""
     proof = _proof(stage, plan)
     if not proof:
@@ -235,14 +253,14 @@ def consent_sql(stage: Stage, plan: Plan) -> str:
                     WHERE e.contact_id = k.contact_id AND e.brand_id = %(brand)s
                         AND e.purpose = 'marketing' AND e.direction = 'granted'
                         AND e.captured_at = {proof["consent_at"]} AND e.disclosure_hash = {digest}
-                        AND e.phone_hash = k.phone_hash))
-            RETURNING contact_id
+                        AND e.phone_hash = k.phone_hash {_not_void("e", brand_id)}))
+            RETURNING id, contact_id
         ), grown AS (
             UPDATE contacts_contact c SET version = c.version + 1, updated_at = %(now)s
             FROM written w JOIN contacts_import_chunk k ON k.contact_id = w.contact_id
             WHERE c.id = w.contact_id AND NOT k.touched
         )
-        SELECT count(*) FROM written
+        SELECT count(*), min(id), max(id) FROM written
     """  # noqa: S608 - names and fixed words only
 
 
@@ -265,25 +283,36 @@ CHUNK_TABLE_SQL = """
 
 def contacts_chunk(
     stage: Stage, plan: Plan, params: dict[str, Any], *, audience: bool
-) -> dict[str, int]:
-    """Merge one chunk in the caller's transaction; what it did, by word."""
+) -> tuple[dict[str, int], dict[str, tuple[int, int]]]:
+    """Merge one chunk in the caller's transaction: what it did by word, and the lowest and highest
+    id of what it wrote by kind.
+    """
+    bounds: dict[str, tuple[int, int]] = {}
     with connection.cursor() as cursor:
         # The chunk's rows are in memory: looking them up beats reading the whole stage each time.
         cursor.execute("SET LOCAL work_mem = '32MB'; SET LOCAL random_page_cost = 1.1")
         cursor.execute(CHUNK_TABLE_SQL)
+        before_note(stage, params)
         cursor.execute(upsert_sql(stage), params)
         if cursor.rowcount < params["upto"] - params["after"]:
             cursor.execute(attach_sql(stage), params)
         cursor.execute(
             "SELECT count(*) FILTER (WHERE created), count(*) FILTER (WHERE touched AND NOT created),"
-            " count(*) FILTER (WHERE NOT touched) FROM contacts_import_chunk"
+            " count(*) FILTER (WHERE NOT touched), min(contact_id) FILTER (WHERE created),"
+            " max(contact_id) FILTER (WHERE created) FROM contacts_import_chunk"
         )
-        created, changed, rest = cursor.fetchone()
+        created, changed, rest, *ids = cursor.fetchone()
+        if created:
+            bounds["contacts"] = (ids[0], ids[1])
+        if (changed or rest) and (noted := changes_note(params)):
+            bounds["changes"] = noted
         consent = members = 0
-        sql = consent_sql(stage, plan)
+        sql = consent_sql(stage, plan, params["brand"])
         if sql:
             cursor.execute(sql, params)
-            consent = int(cursor.fetchone()[0])
+            consent, *ids = cursor.fetchone()
+            if consent:
+                bounds["consents"] = (ids[0], ids[1])
         if audience:
             cursor.execute(MEMBERS_SQL, params)
             members = cursor.rowcount
@@ -291,10 +320,11 @@ def contacts_chunk(
             cursor.execute("SELECT phone FROM contacts_import_chunk WHERE created")
             suppressions_take_over([row[0] for row in cursor.fetchall()])
         cursor.execute(STATES_SQL, params)
-    return {
+    done = {
         "create": created,
         "change": changed,
         "attach": rest,
         "consent_recorded": consent,
         "members_added": members,
     }
+    return done, bounds

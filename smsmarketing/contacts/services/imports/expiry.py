@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.utils import timezone
 
-from smsmarketing.contacts.models import ImportFile, ImportJob
+from smsmarketing.contacts.models import ImportFile, ImportJob, ImportUndo
 from smsmarketing.contacts.services.imports.files import import_folder, upload_remove
 from smsmarketing.contacts.services.imports.jobs import import_fail
 from smsmarketing.contacts.services.imports.staging import stage_drop
@@ -14,6 +15,7 @@ from smsmarketing.contacts.services.imports.staging import stage_drop
 CHECKED_KEPT = timedelta(days=7)
 FILES_KEPT = timedelta(days=30)
 _LOOSE_KEPT = timedelta(days=1)
+_UNDO_SLICE = 10_000
 
 
 def imports_expire(*, now: datetime | None = None) -> int:
@@ -30,6 +32,7 @@ def imports_expire(*, now: datetime | None = None) -> int:
         message = "Nobody confirmed the dry run within seven days. Upload the file again."
         import_fail(job_id, code="EXPIRED", message=message)
         stage_drop(job_id)
+    _undo_expire(now)
     removed = 0
     for upload in ImportFile.objects.filter(created_at__lt=now - FILES_KEPT).exclude(
         jobs__state="running"
@@ -38,6 +41,21 @@ def imports_expire(*, now: datetime | None = None) -> int:
             upload_remove(upload.stored_path)
             removed += 1
     return removed + _loose_remove(now)
+
+
+def _undo_expire(now: datetime) -> None:
+    """Forget what imports changed once they can no longer be undone."""
+    ended = ImportJob.objects.filter(
+        finished_at__lt=now - timedelta(days=settings.IMPORT_UNDO_DAYS),
+        state__in=("done", "failed"),
+    ).exclude(bounds={})
+    for job in ended:
+        first, last = job.bounds.get("changes", (0, -1))
+        for start in range(first, last + 1, _UNDO_SLICE):
+            ImportUndo.objects.filter(
+                job_id=job.pk, id__gte=start, id__lt=min(start + _UNDO_SLICE, last + 1)
+            ).delete()
+        ImportJob.objects.filter(pk=job.pk).update(bounds={})
 
 
 def _loose_remove(now: datetime) -> int:

@@ -225,7 +225,7 @@ def import_fail(job_id: int, *, code: str, message: str) -> None:
     """End a job that cannot go on; what was merged before stays."""
     with transaction.atomic():
         job = row_lock(ImportJob, job_id)
-        if job.state not in ("uploaded", "previewed", "running"):
+        if job.state not in ("uploaded", "previewed", "running", "undoing"):
             return
         job.error_code = code
         job.error_message = message[:300]

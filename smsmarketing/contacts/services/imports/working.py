@@ -25,6 +25,7 @@ from smsmarketing.contacts.rules.import_rows import Plan, RowReader
 from smsmarketing.contacts.services.imports import contacts_merge, opt_outs_merge
 from smsmarketing.contacts.services.imports.files import file_rows
 from smsmarketing.contacts.services.imports.jobs import import_fail, import_plan
+from smsmarketing.contacts.services.imports.leases import LeaseLost, job_beat
 from smsmarketing.contacts.services.imports.staging import (
     Stage,
     chunk_stage,
@@ -33,6 +34,7 @@ from smsmarketing.contacts.services.imports.staging import (
     stage_of,
     stage_size,
 )
+from smsmarketing.contacts.services.imports.undoing import undo_work
 from smsmarketing.contacts.services.states import send_states_settle
 from smsmarketing.operations.audit import audit_append_system
 from smsmarketing.operations.states import row_lock, transition_apply
@@ -43,10 +45,7 @@ SILENT_AFTER = timedelta(seconds=120)  # comparing a million rows gives no sign 
 CRASHES_MAX = 3
 MERGE_ROWS = 20_000  # a STOP of one of these numbers waits until its chunk is committed
 _DUPLICATE = "DUPLICATE_IN_FILE"
-
-
-class LeaseLost(Exception):
-    """Another worker has taken the job over."""
+WORKED_ON = ("uploaded", "running", "undoing")
 
 
 def import_work(
@@ -59,7 +58,10 @@ def import_work(
     if not _lease_take(job_id, owner, silent_after):
         return
     try:
-        _Work(job_id, owner, merge_rows).run()
+        if ImportJob.objects.filter(pk=job_id, state="undoing").exists():
+            undo_work(job_id, owner)
+        else:
+            _Work(job_id, owner, merge_rows).run()
     except LeaseLost:
         logger.info("import_taken_over", job=job_id)
     except FileRefused as exc:
@@ -74,7 +76,7 @@ def _lease_take(job_id: int, owner: str, silent_after: timedelta) -> bool:
     now = timezone.now()
     with transaction.atomic():
         job = ImportJob.objects.select_for_update().filter(pk=job_id).first()
-        if job is None or job.state not in ("uploaded", "running"):
+        if job is None or job.state not in WORKED_ON:
             return False
         beat = job.heartbeat_at
         if job.lease_owner and beat is not None and beat >= now - silent_after:
@@ -130,12 +132,7 @@ class _Work:
 
     def _beat(self, **changes: object) -> None:
         """Save how far we are and a sign of life, if the job is still ours."""
-        now = timezone.now()
-        mine = ImportJob.objects.filter(pk=self.job.pk, lease_owner=self.owner)
-        if not mine.update(heartbeat_at=now, **changes):
-            raise LeaseLost
-        for name, value in changes.items():
-            setattr(self.job, name, value)
+        job_beat(self.job, self.owner, **changes)
 
     def _read(self) -> None:
         job = self.job
@@ -252,25 +249,31 @@ class _Work:
             upto = min(after + self.merge_rows, work)
             now = timezone.now()
             with transaction.atomic():
-                done = self._chunk(after, upto, now)
+                done, bounds = self._chunk(after, upto, now)
                 counts = Counter(self.job.counts)
                 counts.update(done)
-                self._beat(rows_done=upto, counts=dict(counts), crashes=0)
+                self._beat(
+                    rows_done=upto,
+                    counts=dict(counts),
+                    bounds=_widened(self.job.bounds, bounds),
+                    crashes=0,
+                )
             self._settle(after, upto)
 
-    def _chunk(self, after: int, upto: int, now: datetime) -> dict[str, int]:
+    def _chunk(
+        self, after: int, upto: int, now: datetime
+    ) -> tuple[dict[str, int], dict[str, tuple[int, int]]]:
         job = self.job
         span = {"after": after, "upto": upto}
         if job.kind == "opt_outs":
-            return opt_outs_merge.opt_outs_chunk(
-                self.stage, {**opt_outs_merge.opt_out_params(job, now=now), **span}
-            )
+            params = {**opt_outs_merge.opt_out_params(job, now=now), **span}
+            return opt_outs_merge.opt_outs_chunk(self.stage, params), {}
         params = {**contacts_merge.merge_params(job, self.plan, now=now), **span}
-        done = contacts_merge.contacts_chunk(
+        done, bounds = contacts_merge.contacts_chunk(
             self.stage, self.plan, params, audience=job.audience_id is not None
         )
         done["change"] += done.pop("attach")
-        return done
+        return done, bounds
 
     def _settle(self, after: int, upto: int) -> None:
         """Look once more for a "no" that was committed while the chunk was (states.py says why)."""
@@ -310,11 +313,20 @@ class _Work:
             stage_drop(job.pk)
 
 
+def _widened(held: dict[str, list[int]], more: dict[str, tuple[int, int]]) -> dict[str, list[int]]:
+    """The bounds that hold both."""
+    wide = dict(held)
+    for kind, (first, last) in more.items():
+        low, high = wide.get(kind, [first, last])
+        wide[kind] = [min(low, first), max(high, last)]
+    return wide
+
+
 def imports_stalled(*, silent_after: timedelta = SILENT_AFTER) -> list[int]:
     """Jobs that a worker should have and none is working on."""
     silent = Q(heartbeat_at=None) | Q(heartbeat_at__lt=timezone.now() - silent_after)
     return list(
-        ImportJob.objects.filter(silent | Q(lease_owner=""), state__in=("uploaded", "running"))
+        ImportJob.objects.filter(silent | Q(lease_owner=""), state__in=WORKED_ON)
         .order_by("id")
         .values_list("pk", flat=True)
     )

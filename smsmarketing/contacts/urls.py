@@ -2,6 +2,9 @@
 
 from django.urls import path
 
-from smsmarketing.contacts.uploads import import_upload
+from smsmarketing.contacts.uploads import evidence_upload, import_upload
 
-urlpatterns = [path("imports/files", import_upload, name="import-upload")]
+urlpatterns = [
+    path("imports/files", import_upload, name="import-upload"),
+    path("imports/evidence", evidence_upload, name="import-evidence"),
+]

@@ -92,7 +92,8 @@ def test_everything_goes_back_where_nobody_changed_it_since(
     make_contact(B, first_name="Bernd", consent=True)
     before, states = facts(), list(SendState.objects.order_by("id").values())
     job = bring(
-        HEADER + f"{A},Anna,vip;old,Europe/Vilnius,7,x1,gold\n{B},Bernd,,,,,\n{C},Carl,new,,3,x3,\n",
+        HEADER
+        + f"{A},Anna,vip;old,Europe/Vilnius,7,x1,gold\n{B},Bernd,,,,,\n{C},Carl,new,,3,x3,\n",
         mapping=MAPPING,
         audience=audience,
         options={"consent": CONSENT, "tags": ["sale"]},

@@ -6,6 +6,7 @@ from smsmarketing.contacts.models.contacts import Contact, SendState
 from smsmarketing.contacts.models.events import ContactEvent, EventSummary
 from smsmarketing.contacts.models.fields import CustomField
 from smsmarketing.contacts.models.imports import (
+    EvidenceFile,
     ImportFile,
     ImportJob,
     ImportMapping,
@@ -21,6 +22,7 @@ __all__ = [
     "ContactEvent",
     "CustomField",
     "EventSummary",
+    "EvidenceFile",
     "ImportFile",
     "ImportJob",
     "ImportMapping",

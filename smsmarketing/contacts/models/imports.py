@@ -31,6 +31,31 @@ class ImportFile(models.Model):
         return self.file_name
 
 
+class EvidenceFile(models.Model):
+    """A document that shows how people agreed: a scan of the form, a picture of the page. Kept in a
+    private folder as long as the ledger, which names it by id and hash.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    uploaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    file_name = models.CharField(max_length=200, help_text="The uploader's name of the file.")
+    stored_path = models.CharField(max_length=300, help_text="Below MEDIA_ROOT/evidence.")
+    media_type = models.CharField(max_length=40)
+    size_bytes = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.file_name
+
+    @property
+    def reference(self) -> str:
+        """What the consent ledger holds as `evidence_file`."""
+        return f"evidence:{self.pk}"
+
+
 class ImportMapping(models.Model):
     """A saved column mapping, offered when a file has the same headers."""
 

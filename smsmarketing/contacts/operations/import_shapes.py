@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from smsmarketing.contacts.models import ImportJob
+from smsmarketing.contacts.rules.import_files import DELIMITERS
 from smsmarketing.contacts.services import imports
 from smsmarketing.operations.types import Input, Output
 
@@ -42,6 +43,14 @@ class FileConsentIn(Input):
     )
     form_version: str = Field(default="", max_length=80, description="Version of the form.")
     language: str = Field(default="", max_length=12, description="Language of the text.")
+    expires_at: str = Field(
+        default="", max_length=40, description="Until when it holds, ISO 8601; empty: no end."
+    )
+    ip: str = Field(default="", max_length=45, description="IP address; better given by row.")
+    evidence_id: UUID | None = Field(
+        default=None,
+        description="Document that shows it (scan of the form), from POST /api/v1/imports/evidence.",
+    )
     checkbox_default: bool = Field(
         default=False, description="True when the box was ticked beforehand [R-4.4]."
     )
@@ -75,13 +84,17 @@ class FileIn(Input):
         ),
     )
     encoding: _Encoding | None = Field(default=None, description="Leave out to detect it.")
-    delimiter: Literal["comma", "semicolon", "tab"] | None = Field(
+    delimiter: Literal["comma", "semicolon", "tab", "pipe"] | None = Field(
         default=None, description="Leave out to detect it."
     )
     default_region: str | None = Field(
         default=None,
         pattern="^[A-Z]{2}$",
         description="Country of numbers written without one, e.g. GB; without it they are rejected.",
+    )
+    date_order: Literal["", "day_first", "month_first"] = Field(
+        default="",
+        description="How 04/05/2026 is meant in date columns; without it such a row is rejected.",
     )
     tags: list[Annotated[str, Field(max_length=60)]] = Field(
         default=[], max_length=20, description="Tags for every contact."
@@ -93,9 +106,19 @@ class FileIn(Input):
     scope: Literal["brand", "global"] = Field(
         default="brand", description="What opt-outs hold for: this brand, or every brand."
     )
-    reason: Literal["opt_out", "complaint", "blocked", "legal", "registry", "invalid"] = Field(
-        default="opt_out", description="Reason of opt-outs whose row names none."
-    )
+    reason: Literal[
+        "opt_out",
+        "complaint",
+        "blocked",
+        "legal",
+        "registry",
+        "invalid",
+        "landline",
+        "reassigned",
+        "carrier_block",
+        "unreachable",
+        "manual",
+    ] = Field(default="opt_out", description="Reason of opt-outs whose row names none.")
 
 
 class StartIn(FileIn):
@@ -146,7 +169,7 @@ class ImportOut(Output):
     audience_id: int | None = Field(description="Audience the contacts join.")
     file_name: str = Field(description="Name of the file.")
     encoding: str = Field(description="Encoding it is read in.")
-    delimiter: str = Field(description="comma, semicolon or tab.")
+    delimiter: str = Field(description="comma, semicolon, tab or pipe.")
     headers: list[str] = Field(description="Columns of the file.")
     mapping: dict[str, str] = Field(description="Column → field.")
     counts: ImportCounts = Field(description="What the dry run found, or the run has done.")
@@ -168,7 +191,7 @@ class ImportOut(Output):
     undone_at: datetime | None = Field(description="When the undo was complete.")
 
 
-_DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
+_DELIMITERS = {mark: name for name, mark in DELIMITERS.items()}
 
 
 def percent_of(job: ImportJob) -> int:

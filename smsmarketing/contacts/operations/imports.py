@@ -16,7 +16,7 @@ from smsmarketing.contacts.operations.import_shapes import (
     StatusIn,
     import_out,
 )
-from smsmarketing.contacts.selectors import audiences_visible, imports_visible
+from smsmarketing.contacts.selectors import audiences_visible, evidence_visible, imports_visible
 from smsmarketing.contacts.services import imports
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput, NotFound
@@ -65,7 +65,8 @@ def _create(context: Context, data: FileIn) -> ImportJob:
         options=imports.ImportOptions(
             default_region=data.default_region or "",
             tags=list(dict.fromkeys(data.tags)),
-            consent=data.consent.model_dump() if data.consent else None,
+            consent=_consent(context, data),
+            date_order=data.date_order,
             scope=data.scope,
             reason=data.reason,
         ),
@@ -74,6 +75,22 @@ def _create(context: Context, data: FileIn) -> ImportJob:
         delimiter=data.delimiter or "",
         now=context.now,
     )
+
+
+def _consent(context: Context, data: FileIn) -> dict[str, Any] | None:
+    """The evidence of the whole file, with its document by id and hash."""
+    if data.consent is None:
+        return None
+    content = data.consent.model_dump(exclude={"evidence_id"})
+    if data.consent.evidence_id is None:
+        return content
+    found = evidence_visible(context.actor).filter(pk=data.consent.evidence_id).first()
+    if found is None:
+        raise NotFound(
+            "There is no such document of yours. Upload it to POST /api/v1/imports/evidence.",
+            field_errors={"consent.evidence_id": "Not a document of yours."},
+        )
+    return {**content, "evidence_file": found.reference, "evidence_sha256": found.sha256}
 
 
 def _brand(context: Context, data: FileIn) -> Brand:

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from smsmarketing.contacts.rules.import_files import CELL_MAX
 
 KINDS: Final = ("contacts", "opt_outs")
-OPT_OUT_REASONS: Final = ("opt_out", "complaint", "blocked", "legal", "registry", "invalid")
+OPT_OUT_REASONS: Final = (
+    "opt_out",
+    "complaint",
+    "blocked",
+    "legal",
+    "registry",
+    "invalid",
+    "landline",
+    "reassigned",
+    "carrier_block",
+    "unreachable",
+    "manual",
+)
+"""Every reason of rules.suppressions.REASONS: a list of numbers may bring any of them."""
 
 # Field → longest value and what it is, for the mapping page.
 CONTACT_FIELDS: Final = {
@@ -29,12 +43,15 @@ CONTACT_FIELDS: Final = {
     "consent.method": (20, "Consent: method"),
     "consent.basis": (20, "Consent: basis"),
     "consent.form_version": (80, "Consent: version of the form"),
+    "consent.language": (12, "Consent: language of the text"),
+    "consent.ip": (45, "Consent: IP address the person used"),
+    "consent.expires_at": (40, "Consent: until when"),
 }
 OPT_OUT_FIELDS: Final = {
     "phone": (64, "Phone number"),
     "country": (2, "Country of numbers without +, two letters"),
     "opted_out_at": (40, "When the person opted out"),
-    "reason": (24, "Reason: " + ", ".join(OPT_OUT_REASONS)),
+    "reason": (24, "Reason: opt_out, complaint, blocked, …"),
     "message": (500, "What the person wrote"),
     "language": (12, "Language, such as en or zh-TW"),
 }
@@ -61,17 +78,28 @@ _SYNONYMS: Final = {
     "consent.method": "consent_method consent.method",
     "consent.basis": "consent_basis consent.basis",
     "consent.form_version": "form_version consent.form_version",
+    "consent.language": "consent_language consent.language",
+    "consent.ip": "consent_ip ip ip_address optin_ip opt_in_ip consent.ip",
+    "consent.expires_at": "consent_expires consent_until expires_at consent.expires_at",
     "opted_out_at": "opted_out_at optout_date opt_out_date unsubscribed_at opted_out stop_date date",
     "reason": "reason optout_reason",
     "message": "message text reply stop_message",
 }
 
 
+def header_plain(header: str) -> str:
+    """A column name for comparing: without invisible marks (a mark for right-to-left, a BOM),
+    full-width forms and capitals.
+    """
+    text = unicodedata.normalize("NFKC", header)
+    return "".join(each for each in text if unicodedata.category(each) != "Cf").strip().casefold()
+
+
 def mapping_guess(headers: Sequence[str], kind: str) -> dict[str, str]:
     """Header → field for the headers that can be recognised; each field once."""
     guessed: dict[str, str] = {}
     for header in headers:
-        word = re.sub(r"[\s-]+", "_", header.strip().casefold())
+        word = re.sub(r"[\s-]+", "_", header_plain(header))
         for name, synonyms in _SYNONYMS.items():
             fits = name in FIELDS[kind] and name not in guessed.values()
             if fits and word in synonyms.split():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from typing import Final
 
 SIZE_MAX: Final = 50 * 1024 * 1024  # [R-10.11]
@@ -23,7 +24,9 @@ ENCODINGS: Final = {
     "big5": "big5hkscs",
     "gb18030": "gb18030",
 }
-DELIMITERS: Final = {"comma": ",", "semicolon": ";", "tab": "\t"}
+DELIMITERS: Final = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
+_SEP_LINE = re.compile(r'"?sep=(?P<mark>[,;|\t])"?[ \t]*(\r\n|\n|\r)', re.IGNORECASE)
+_NUMBER_LIKE = re.compile(r"'?(\+|00)?[0-9][0-9 ().-]{6,18}(\.0)?|[0-9.,]+[eE]\+[0-9]+")
 
 _SIGNATURES: Final = (
     (b"PK\x03\x04", "an Excel workbook or a zip archive"),
@@ -47,6 +50,12 @@ _TEXT_SIGNATURES: Final = (
     (b"<!doctype", "a web page"),
     (b"<html", "a web page"),
     (b"<?xml", "XML"),
+    (b"<table", "a web page"),
+    (b"<head", "a web page"),
+    (b"<meta", "a web page"),
+    (b"<body", "a web page"),
+    (b'{"', "JSON"),
+    (b"[{", "JSON"),
 )
 
 
@@ -64,7 +73,8 @@ def file_type_check(head: bytes) -> None:
     if not head.strip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"):
         raise FileRefused("FILE_EMPTY", "The file is empty. Upload a CSV file with a header row.")
     found = next((name for mark, name in _SIGNATURES if head.startswith(mark)), "")
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:16].lower()
+    # UTF-16 text has a NUL in every other place: a web page is one in any encoding.
+    start = head[:64].replace(b"\x00", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")[:16].lower()
     found = found or next((name for mark, name in _TEXT_SIGNATURES if start.startswith(mark)), "")
     if not found and b"\x00" in head and not _utf16(head):
         found = "a binary file"
@@ -88,6 +98,7 @@ def encoding_detect(head: bytes) -> str:
         return utf16
     if _decodes(head, "utf-8"):
         return "utf-8"
+    mixed_check(head)
     scores = {
         name: _everyday(head, first, last)
         for name, first, last in (("big5", 0xA4, 0xC6), ("gb18030", 0xB0, 0xD7))
@@ -95,6 +106,28 @@ def encoding_detect(head: bytes) -> str:
     }
     best = max(scores, key=lambda name: scores[name], default="")
     return best if best and scores[best] >= 0.6 else "latin-1"
+
+
+def mixed_check(head: bytes) -> None:
+    """Raise FileRefused for text that is mostly UTF-8 with bytes of another encoding between: read
+    in either way, some names come out wrong.
+    """
+    decoded = head.decode("utf-8", errors="surrogateescape")
+    strange = [place for place, each in enumerate(decoded) if "\udc80" <= each <= "\udcff"]
+    proper = sum(each > "\x7f" and not "\ud800" <= each <= "\udfff" for each in decoded)
+    if proper >= 2 * len(strange) and proper:
+        line = decoded[: strange[0]].count("\n") + 1
+        raise FileRefused(
+            "ENCODING_MIXED",
+            f"The file mixes encodings: line {line} is not UTF-8 like the rest. Two files were"
+            " probably joined. Save the whole file as UTF-8 again.",
+        )
+
+
+def sep_line(text: str) -> tuple[str, str]:
+    """(delimiter, rest) of a text that begins with a spreadsheet's `sep=;` line; else ("", text)."""
+    found = _SEP_LINE.match(text)
+    return (found["mark"], text[found.end() :]) if found else ("", text)
 
 
 def delimiter_detect(header: str) -> str:
@@ -156,7 +189,7 @@ def quoting_refused(line: int, exc: csv.Error) -> FileRefused:
 
 def header_check(header: list[str]) -> list[str]:
     """The column names, trimmed. Raises FileRefused for empty, repeated or too many ones."""
-    names = [name.strip() for name in header]
+    names = [name.replace("\ufeff", "").strip() for name in header]
     while names and not names[-1]:
         names.pop()
     if not names:
@@ -165,6 +198,13 @@ def header_check(header: list[str]) -> list[str]:
         raise FileRefused("HEADER", f"There are more than {COLUMNS_MAX} columns. Leave some out.")
     if any(len(name) > 120 for name in names):
         raise FileRefused("HEADER", "A column name is longer than 120 characters. Shorten it.")
+    if any(_NUMBER_LIKE.fullmatch(name) for name in names):
+        raise FileRefused(
+            "NO_HEADER",
+            "The first row holds a phone number. Put a row with the names of the columns above it.",
+        )
+    if any("\x00" in name for name in names):
+        raise FileRefused("HEADER", "A column name holds a NUL character. Export the file again.")
     empty = [str(index + 1) for index, name in enumerate(names) if not name]
     if empty:
         raise FileRefused("HEADER", f"Column {', '.join(empty)} has no name. Name every column.")

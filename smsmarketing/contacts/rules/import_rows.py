@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 from typing import Any, Final, NamedTuple
 
 from smsmarketing.contacts.rules.consent import (
@@ -14,6 +15,7 @@ from smsmarketing.contacts.rules.consent import (
     consent_expiry,
     consent_faults,
 )
+from smsmarketing.contacts.rules.import_dates import time_read
 from smsmarketing.contacts.rules.import_fields import CONTACT_FIELDS, FIELDS, NAMED_MAX
 from smsmarketing.contacts.rules.import_values import (
     READERS,
@@ -21,7 +23,6 @@ from smsmarketing.contacts.rules.import_values import (
     cell_clean,
     cell_formula,
     text_read,
-    time_read,
 )
 from smsmarketing.contacts.rules.phone import (
     TEXTABLE_LINE_TYPES,
@@ -32,8 +33,16 @@ from smsmarketing.contacts.rules.phone import (
 from smsmarketing.contacts.rules.phone_patterns import number_match
 
 _MINUTES_BEFORE = timedelta(minutes=5)
+_NUL: Final = (
+    "The cell holds a NUL character, which is no text. Take it out and upload the row again."
+)
 _APART: Final = frozenset(
-    {"phone", "country", *(name for name in CONTACT_FIELDS if name.startswith("consent."))}
+    {
+        "phone",
+        "country",
+        "opted_out_at",
+        *(name for name in CONTACT_FIELDS if name.startswith("consent.")),
+    }
 )
 
 
@@ -58,6 +67,7 @@ class Plan:
     uploaded_at: datetime
     evidence: ConsentEvidence | None = None
     row_evidence: bool = False
+    date_order: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -114,7 +124,7 @@ class RowReader:
         if isinstance(phone, Reject):
             return phone
         if plan.kind == "opt_outs":
-            return _opt_out(row_number, phone, values, plan)
+            return _opt_out(row_number, phone, values, found.get("opted_out_at", ""), plan)
         evidence = _evidence(row_number, phone, found, plan) if self.evident else None
         if isinstance(evidence, Reject):
             return evidence
@@ -133,6 +143,8 @@ class RowReader:
                 return _refused(row_number, header, text, longest)
             if not plain:
                 text = cell_clean(text)
+                if "\x00" in text:
+                    return Reject(row_number, header, "NUL", _NUL)
             if apart:
                 found[name] = text
             elif text:
@@ -239,27 +251,41 @@ def _evidence_fault(changes: dict[str, Any], plan: Plan, *, timed: bool) -> tupl
             return name, f"Give one of: {', '.join(known)}."
     if timed and "captured_at" not in changes:
         return "captured_at", "Say when the person agreed."
-    if "captured_at" in changes:
+    for name in ("captured_at", "expires_at"):
         try:
-            changes["captured_at"] = time_read(changes["captured_at"])
+            if name in changes:
+                changes[name] = time_read(changes[name], plan.date_order)
         except ValueError as exc:
-            return "captured_at", str(exc)
-        if changes["captured_at"] > plan.uploaded_at - _MINUTES_BEFORE:
-            return (
-                "captured_at",
-                "This is as new as the import itself, or lies in the future."
-                " Give the time when the person agreed.",
-            )
+            return name, str(exc)
+    if "ip" in changes and not _ip(changes["ip"]):
+        return "ip", "This is no IP address. Give one such as 203.0.113.7, or leave the cell blank."
+    if "captured_at" in changes and changes["captured_at"] > plan.uploaded_at - _MINUTES_BEFORE:
+        return (
+            "captured_at",
+            "This is as new as the import itself, or lies in the future."
+            " Give the time when the person agreed.",
+        )
     return None
 
 
-def _opt_out(row_number: int, phone: Phone, values: dict[str, Any], plan: Plan) -> Row | Reject:
-    at = values.get("opted_out_at")
-    if at is not None and at > plan.uploaded_at:
-        return Reject(
-            row_number,
-            plan.headers["opted_out_at"],
-            "VALUE",
-            "This lies in the future. Give the time of the opt-out.",
-        )
+def _ip(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _opt_out(
+    row_number: int, phone: Phone, values: dict[str, Any], said: str, plan: Plan
+) -> Row | Reject:
+    if said:
+        header = plan.headers["opted_out_at"]
+        try:
+            values["opted_out_at"] = time_read(said, plan.date_order)
+        except ValueError as exc:
+            return Reject(row_number, header, "VALUE", str(exc))
+        if values["opted_out_at"] > plan.uploaded_at:
+            message = "This lies in the future. Give the time of the opt-out."
+            return Reject(row_number, header, "VALUE", message)
     return Row(row_number, phone, values, None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import available_timezones
 
@@ -36,17 +35,6 @@ def cell_formula(raw: str) -> bool:
     if text[:1] in ("=", "@", "\uff1d", "\uff20"):
         return True
     return text[:1] in ("+", "-", "\uff0b", "\uff0d") and not _SIGNED.fullmatch(text)
-
-
-def time_read(text: str) -> datetime:
-    """ISO 8601, a date or a time; without an offset it is UTC. Raises ValueError with what to do."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(
-            "Write dates as 2026-03-31 or 2026-03-31T14:05:00+02:00; other forms are ambiguous."
-        ) from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def text_read(text: str) -> str:
@@ -91,17 +79,24 @@ def _tags(text: str) -> list[str]:
     return tags
 
 
-def _opted_out_at(text: str) -> datetime:
-    try:
-        return time_read(text)
-    except ValueError as exc:
-        raise BadValue(str(exc)) from None
+_REASON_WORDS: Final = {
+    "stop": "opt_out",
+    "unsubscribe": "opt_out",
+    "unsubscribed": "opt_out",
+    "optout": "opt_out",
+    "spam": "complaint",
+    "block": "blocked",
+    "blacklist": "blocked",
+    "fixed_line": "landline",
+    "dead": "invalid",
+    "do_not_call": "registry",
+    "dnc": "registry",
+}
 
 
 def _reason(text: str) -> str:
     word = text.casefold().replace(" ", "_").replace("-", "_")
-    if word in ("stop", "unsubscribe", "unsubscribed", "optout"):
-        return "opt_out"
+    word = _REASON_WORDS.get(word, word)
     if word not in OPT_OUT_REASONS:
         raise BadValue(f"Give one of: {', '.join(OPT_OUT_REASONS)}.")
     return word
@@ -112,7 +107,6 @@ READERS: Final[dict[str, Callable[[str], Any]]] = {
     "region": _region,
     "time_zone": _time_zone,
     "tags": _tags,
-    "opted_out_at": _opted_out_at,
     "reason": _reason,
 }
 

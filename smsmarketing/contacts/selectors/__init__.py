@@ -7,6 +7,7 @@ from smsmarketing.contacts.models import Contact
 from smsmarketing.contacts.selectors.contacts import (
     audiences_visible,
     contacts_visible,
+    evidence_visible,
     imports_visible,
     segments_visible,
 )
@@ -33,6 +34,7 @@ an opt-out by link answered: `message_id`, `batch_id`, `batch` (its label, a cam
 __all__ = [
     "audiences_visible",
     "contacts_visible",
+    "evidence_visible",
     "history_provider",
     "imports_visible",
     "last_message_provider",

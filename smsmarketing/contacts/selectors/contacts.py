@@ -7,7 +7,14 @@ from typing import Any
 from django.db.models import Exists, OuterRef, QuerySet
 
 from smsmarketing.accounts.selectors import brands_visible
-from smsmarketing.contacts.models import Audience, Contact, ImportJob, Segment, SendState
+from smsmarketing.contacts.models import (
+    Audience,
+    Contact,
+    EvidenceFile,
+    ImportJob,
+    Segment,
+    SendState,
+)
 from smsmarketing.operations.types import Actor
 
 
@@ -32,6 +39,11 @@ def segments_visible(actor: Actor) -> QuerySet[Segment]:
 def imports_visible(actor: Actor) -> QuerySet[ImportJob]:
     """Imports of the actor's teams."""
     return _of_teams(ImportJob.objects.all(), actor)
+
+
+def evidence_visible(actor: Actor) -> QuerySet[EvidenceFile]:
+    """Documents that the actor uploaded."""
+    return EvidenceFile.objects.filter(uploaded_by=actor.user)
 
 
 def _of_teams(rows: QuerySet[Any], actor: Actor) -> QuerySet[Any]:

@@ -1,5 +1,10 @@
 """CSV imports of contacts and opt-outs."""
 
+from smsmarketing.contacts.services.imports.evidence import (
+    EVIDENCE_TYPES,
+    evidence_path,
+    evidence_record,
+)
 from smsmarketing.contacts.services.imports.expiry import imports_expire
 from smsmarketing.contacts.services.imports.files import (
     FileLook,
@@ -35,9 +40,12 @@ from smsmarketing.contacts.services.imports.undoing import (
 from smsmarketing.contacts.services.imports.working import import_work, imports_stalled
 
 __all__ = [
+    "EVIDENCE_TYPES",
     "UNDO_PHASES",
     "FileLook",
     "ImportOptions",
+    "evidence_path",
+    "evidence_record",
     "file_lines",
     "file_look",
     "file_refusal",

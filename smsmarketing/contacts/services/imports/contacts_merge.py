@@ -48,7 +48,9 @@ def merge_params(job: ImportJob, plan: Plan, *, now: Any) -> dict[str, Any]:
         "consent_form": proof.form_version,
         "consent_expires": consent_expiry(proof),
         "consent_language": proof.language,
+        "consent_ip": proof.ip,
         "evidence_file": proof.evidence_file,
+        "evidence_sha256": proof.evidence_sha256,
         "checkbox": proof.checkbox_default,
         "by": f"user:{job.created_by_id}",
     }
@@ -214,7 +216,7 @@ def _proof(stage: Stage, plan: Plan) -> dict[str, str]:
     """SQL of each part of the consent evidence: the row's columns or the file's values."""
     if not stage.row_evidence and plan.evidence is None:
         return {}
-    names = ("at", "text", "url", "method", "basis", "form", "expires")
+    names = ("at", "text", "url", "method", "basis", "form", "expires", "language", "ip")
     types = {"at": "::timestamptz", "expires": "::timestamptz"}
     return {
         f"consent_{name}": f"s.consent_{name}"
@@ -244,9 +246,10 @@ def consent_sql(stage: Stage, plan: Plan, brand_id: int) -> str:
                 evidence_sha256, country, expires_at, import_job_id, recorded_at)
             SELECT k.contact_id, k.phone_hash, %(brand)s, 'granted', 'marketing',
                 {proof["consent_basis"]}, {proof["consent_method"]}, {proof["consent_url"]},
-                {proof["consent_form"]}, {proof["consent_text"]}, {digest}, %(consent_language)s,
-                %(checkbox)s, {proof["consent_at"]}, %(by)s, '', '', %(evidence_file)s,
-                '', k.country, {proof["consent_expires"]}, %(job)s, %(now)s
+                {proof["consent_form"]}, {proof["consent_text"]}, {digest},
+                {proof["consent_language"]}, %(checkbox)s, {proof["consent_at"]}, %(by)s,
+                {proof["consent_ip"]}, '', %(evidence_file)s, %(evidence_sha256)s,
+                k.country, {proof["consent_expires"]}, %(job)s, %(now)s
             FROM contacts_import_chunk k {rows}
             WHERE {proof["consent_at"]} IS NOT NULL
                 AND (k.created OR NOT EXISTS (SELECT 1 FROM contacts_consentevent e

@@ -8,6 +8,7 @@ import os
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from django.conf import settings
@@ -28,6 +29,7 @@ from smsmarketing.contacts.rules.import_files import (
     header_check,
     quoting_refused,
     rows_of,
+    sep_line,
     text_of,
 )
 from smsmarketing.operations.audit import audit_append
@@ -154,7 +156,8 @@ def file_look(upload: ImportFile, *, encoding: str = "", delimiter: str = "") ->
     try:
         encoding = encoding or encoding_detect(head)
         text = text_of(head, encoding, whole=whole)
-        delimiter = delimiter or delimiter_detect(text.splitlines()[0] if text.strip() else "")
+        told, text = sep_line(text)
+        delimiter = delimiter or told or delimiter_detect(_first_line(text))
         rows = rows_of(text, delimiter, whole=whole)
         headers = header_check(rows[0] if rows else [])
         sample = [row for row in rows[1:] if any(row)][:SAMPLE_ROWS]
@@ -170,13 +173,19 @@ def file_look(upload: ImportFile, *, encoding: str = "", delimiter: str = "") ->
     )
 
 
+def _first_line(text: str) -> str:
+    lines = text.lstrip("\r\n").splitlines()
+    return lines[0] if lines else ""
+
+
 def file_lines(upload: ImportFile) -> int:
-    """How many lines a file has: at least as many as rows."""
-    count = 0
+    """How many lines a file has, whatever ends them: at least as many as rows."""
+    feeds = returns = 0
     with import_path(upload.stored_path).open("rb") as source:
         while block := source.read(2**20):
-            count += block.count(b"\n")
-    return count
+            feeds += block.count(b"\n")
+            returns += block.count(b"\r")
+    return max(feeds, returns)
 
 
 def file_rows(
@@ -189,8 +198,13 @@ def file_rows(
     """
     number = 0
     with import_path(stored_path).open(encoding=ENCODINGS[encoding], newline="") as source:
-        reader = csv.reader(source, delimiter=delimiter, strict=True)
+        before = 0
+        reader = None
         try:
+            first = source.readline()
+            before = int(bool(sep_line(first.removeprefix("\ufeff"))[0]))
+            lines = source if before else chain([first], source)
+            reader = csv.reader(lines, delimiter=delimiter, strict=True)
             for cells in reader:
                 number += 1
                 if number <= max(after, 1) or not any(cells):
@@ -202,7 +216,8 @@ def file_rows(
                     )
                 yield number, cells
         except csv.Error as exc:
-            raise quoting_refused(reader.line_num, exc) from None
+            line = before + (reader.line_num if reader else 0)
+            raise quoting_refused(line, exc) from None
         except UnicodeDecodeError:
             raise FileRefused(
                 "ENCODING",

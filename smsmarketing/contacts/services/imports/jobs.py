@@ -13,10 +13,10 @@ from django.utils import timezone
 from smsmarketing.accounts.models import Brand, User
 from smsmarketing.contacts.models import Audience, ImportFile, ImportJob, ImportMapping
 from smsmarketing.contacts.rules.consent import ConsentEvidence, consent_faults
+from smsmarketing.contacts.rules.import_dates import ORDERS, time_read
 from smsmarketing.contacts.rules.import_fields import KINDS, mapping_faults, mapping_guess
 from smsmarketing.contacts.rules.import_files import DELIMITERS, ENCODINGS
 from smsmarketing.contacts.rules.import_rows import Plan
-from smsmarketing.contacts.rules.import_values import time_read
 from smsmarketing.contacts.services.imports.files import FileLook, file_look
 from smsmarketing.operations.errors import ConsentIncomplete, InvalidInput
 from smsmarketing.operations.jobs import enqueue
@@ -31,7 +31,10 @@ _EVIDENCE = (
     "language",
     "checkbox_default",
     "captured_at",
+    "expires_at",
+    "ip",
     "evidence_file",
+    "evidence_sha256",
 )
 _IMPORT_MOMENT = timedelta(minutes=5)
 
@@ -45,6 +48,7 @@ class ImportOptions:
     consent: Mapping[str, Any] | None = None
     scope: str = "brand"
     reason: str = "opt_out"
+    date_order: str = ""
 
 
 def import_create(
@@ -72,6 +76,7 @@ def import_create(
         raise InvalidInput("Unknown kind.", field_errors={"kind": f"Give {' or '.join(KINDS)}."})
     _choice_check(encoding, ENCODINGS, "encoding")
     _choice_check(delimiter, DELIMITERS, "delimiter")
+    _choice_check(options.date_order, dict.fromkeys(ORDERS, ""), "date_order")
     look = file_look(upload, encoding=encoding, delimiter=DELIMITERS.get(delimiter, ""))
     chosen = _mapping_check(mapping, look, kind)
     _audience_check(audience, brand)
@@ -97,6 +102,7 @@ def import_create(
             "consent": consent,
             "scope": options.scope,
             "reason": options.reason,
+            "date_order": options.date_order,
         },
         created_at=now,
     )
@@ -169,8 +175,9 @@ def _is_now(at: datetime, content: Mapping[str, Any], now: datetime) -> bool:
 
 def _evidence(content: Mapping[str, Any]) -> ConsentEvidence:
     values = dict(content)
-    if "captured_at" in values:
-        values["captured_at"] = time_read(str(values["captured_at"]))
+    for name in ("captured_at", "expires_at"):
+        if name in values:
+            values[name] = time_read(str(values[name]))
     values.setdefault("method", "import")
     values.setdefault("basis", "express")
     return ConsentEvidence(**values)
@@ -191,6 +198,7 @@ def import_plan(job: ImportJob) -> Plan:
         default_region=job.options.get("default_region") or None,
         uploaded_at=job.created_at,
         evidence=_evidence(consent) if consent else None,
+        date_order=job.options.get("date_order", ""),
         row_evidence=any(name.startswith("consent.") for name in fields.values()),
         headers={name: header for header, name in fields.items()},
     )

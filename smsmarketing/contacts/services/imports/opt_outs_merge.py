@@ -41,7 +41,7 @@ def _purposes(stage: Stage) -> str:
         f"CASE {_reason(stage)} WHEN 'opt_out' THEN CASE WHEN s.phone LIKE '+1%%'"
         " THEN ARRAY['marketing', 'notification', 'transactional']"
         " ELSE ARRAY['marketing', 'notification'] END"
-        " WHEN 'registry' THEN ARRAY['marketing'] ELSE ARRAY[]::text[] END"
+        " WHEN 'registry' THEN ARRAY['marketing'] WHEN 'unreachable' THEN ARRAY['marketing'] ELSE ARRAY[]::text[] END"
     )
 
 

@@ -36,6 +36,8 @@ _EVIDENCE = {
     "consent_basis": "text",
     "consent_form": "text",
     "consent_expires": "timestamptz",
+    "consent_language": "text",
+    "consent_ip": "text",
 }
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
@@ -246,4 +248,6 @@ def _evidence(row: Row) -> list[str]:
         _text(proof.basis),
         _text(proof.form_version),
         expires,
+        _text(proof.language),
+        _text(proof.ip),
     ]

@@ -47,6 +47,6 @@ def policies_remove(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("approvals", "0003_frozen_requests")]
+    dependencies = [("approvals", "0035_segment_update_policies")]
 
     operations = [migrations.RunPython(policies_seed, policies_remove)]

@@ -5,44 +5,56 @@ of a word ever does ("unstoppable"), and no model is asked ([R-2.7]).
 """
 
 import re
-import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
-
+from smsmarketing.contacts.rules.inbound_slips import slip_keyword
+from smsmarketing.contacts.rules.inbound_text import (
+    inbound_normalise,
+    reply_clauses,
+    reply_own_words,
+)
 from smsmarketing.contacts.rules.inbound_words import (
+    AMBIGUOUS_VERBS,
     CHINA_ONLY,
     CONDITIONAL_IN,
     FILLERS,
-    FUZZY_KEYWORDS,
     INTENTS,
+    JOINTS,
+    KEEP_ORDERS,
     KEYWORD_ROWS,
     LANGUAGE_OF_COUNTRY,
     LIST_VERSION,
+    MAIL_FEET,
     NEGATIONS,
     NEVER_IN_PHRASES,
-    SAFE_WORDS,
+    TAPBACKS,
     UNSPACED_INTENTS,
-    UNSPACED_PHRASE,
+    UNSPACED_PHRASES,
+    VERBS,
+    YES_WORDS,
+    Intent,
     KeywordRow,
 )
+from smsmarketing.contacts.rules.phone import is_plus_one
 
 __all__ = ["LIST_VERSION", "Classification", "inbound_classify", "inbound_normalise"]
 
-Action = Literal["opt_out", "opt_in", "help", "hold_review", "review"]
+Action = Literal["opt_out", "opt_in", "help", "hold_review", "review", "keep_orders"]
 Level = Literal["exact", "phrase", "fuzzy", "intent", "emoji", "none"]
 
-_LONGEST = 1_000  # characters looked at; ten parts of UCS-2 hold fewer
 _ACTIONS: Final[dict[str, Action]] = {"out": "opt_out", "in": "opt_in", "help": "help"}
-_NORTH_AMERICA = frozenset(COUNTRY_CODE_TO_REGION_CODE[1])
-
-_APOSTROPHES = dict.fromkeys(map(ord, "'’‘ʼ`´＇‛′"))
-_DOTTED_I = {ord("İ"): "i", ord("ı"): "i"}
 # Stop sign, raised hand, prohibited, no entry, with skin tones and variation selectors ([R-2.6]).
 _REFUSING_EMOJI = re.compile(
     "(?:[\U0001f6d1\u270b\U0001f6ab\u26d4][\U0001f3fb-\U0001f3ff\ufe0f]*\\s*)+"
+)
+_QUOTE_MARK = re.compile('["“„«「『”]')
+_REACH = 5  # words in which a negation is looked for before an intent
+# What may stand between a negation and the verb that it turns round: "don't want you to stop texting".
+_BRIDGES = frozenset(
+    {"want", "wish", "need", "you", "u", "to", "ever", "please", "really", "just", "going"}
+    | {"would", "like", "me", "us", "them"}
 )
 
 
@@ -50,9 +62,10 @@ _REFUSING_EMOJI = re.compile(
 class Classification:
     """What a reply means and why.
 
-    ``action``: opt_out and opt_in take effect at once; hold_review stops marketing to the number
-    and asks a person; review changes nothing. ``level`` says which rule matched, ``keyword`` which
-    word or phrase (normalised), ``language`` whose it is ("*" any, "" none).
+    ``action``: opt_out and opt_in take effect at once; keep_orders narrows the opt-out just made;
+    hold_review stops marketing to the number and asks a person; review changes nothing. ``level``
+    says which rule matched, ``keyword`` which word or phrase (normalised), ``language`` whose it is
+    ("*" any, "" none).
     """
 
     action: Action
@@ -62,42 +75,49 @@ class Classification:
     normalised: str
 
 
-def inbound_normalise(text: str) -> str:
-    """The form in which replies and keywords are compared (compliance §2.2, in its order)."""
-    # The spacing accents go first: NFKC would turn them into a space and a mark.
-    text = unicodedata.normalize("NFKC", text[:_LONGEST].translate(_APOSTROPHES))
-    text = "".join(c for c in text if unicodedata.category(c) != "Cf")
-    text = unicodedata.normalize("NFKD", text.translate(_DOTTED_I).casefold())
-    # Vowel signs of South Asian scripts are marks too, but they are spelling: class 0, kept.
-    text = "".join(c for c in text if not unicodedata.combining(c)).translate(_APOSTROPHES)
-    return " ".join("".join(c if _is_word(c) else " " for c in text).split())
-
-
-def _is_word(character: str) -> bool:
-    return character.isalnum() or unicodedata.category(character)[0] == "M"
-
-
 def inbound_classify(
-    text: str, *, country: str, pending_double_opt_in: bool = False, opted_out: bool = False
+    text: str,
+    *,
+    country: str,
+    pending_double_opt_in: bool = False,
+    opted_out: bool = False,
+    scope_asked: bool = False,
+    names: Collection[str] = (),
 ) -> Classification:
     """Classify one inbound message; never raises.
 
     ``country`` (ISO alpha-2 of the sender's number) decides on single letters (+86) and on spelling
-    slips (+1). ``pending_double_opt_in`` and ``opted_out`` make YES an opt-in.
+    slips (+1). ``pending_double_opt_in`` and ``opted_out`` make YES an opt-in; ``scope_asked``, that
+    the person was asked what to keep, makes ORDERS an answer and YES none. ``names`` (of the person
+    and of the brand) may stand beside an opt-out word: "STOP John".
     """
     if _REFUSING_EMOJI.fullmatch("".join(text.split())):
         return Classification("opt_out", "emoji", text.strip()[:16], "*", "")
-    normalised = inbound_normalise(text)
+    if _is_reaction(text):
+        return Classification("review", "none", "", "", inbound_normalise(text))
+    own = reply_own_words(text, MAIL_FEET)
+    normalised = inbound_normalise(own)
     if not normalised:
         return Classification("review", "none", "", "", "")
-    yes_counts = pending_double_opt_in or opted_out
+    if scope_asked and normalised in KEEP_ORDERS:
+        return Classification("keep_orders", "exact", normalised, "*", normalised)
+    if pending_double_opt_in and normalised in YES_WORDS:
+        return Classification("opt_in", "exact", normalised, "", normalised)
+    yes_counts = pending_double_opt_in or (opted_out and not scope_asked)
+    known = frozenset(word for name in names for word in inbound_normalise(name).split())
     return (
         _exact(normalised, country, yes_counts=yes_counts)
-        or _phrase(normalised, country)
+        or _phrase(normalised, country, known, asked="?" in own or "？" in own)
         or _fuzzy(normalised, country)
-        or _intent(normalised)
+        or _intent(own, normalised)
         or Classification("review", "none", "", "", normalised)
     )
+
+
+def _is_reaction(text: str) -> bool:
+    """ "Liked “Reply STOP to end”": a phone quotes our own words."""
+    mark = _QUOTE_MARK.search(text)
+    return mark is not None and inbound_normalise(text[: mark.start()]).startswith(TAPBACKS)
 
 
 def _keywords(rows: Iterable[KeywordRow]) -> dict[str, list[KeywordRow]]:
@@ -111,27 +131,40 @@ _KEYWORDS: Final = _keywords(KEYWORD_ROWS)
 _OUT_KEYWORDS: Final = frozenset(
     keyword for keyword, rows in _KEYWORDS.items() if rows[0].action == "out"
 )
-_KEYWORDS_IN_PHRASES: Final = _OUT_KEYWORDS - {inbound_normalise(w) for w in NEVER_IN_PHRASES}
+_NEVER: Final = frozenset(inbound_normalise(word) for word in NEVER_IN_PHRASES)
+
+
+def _verb_languages() -> dict[str, tuple[str, ...]]:
+    languages: dict[str, list[str]] = {}
+    for keyword in _OUT_KEYWORDS - _NEVER:
+        languages.setdefault(keyword, []).extend(row.language for row in _KEYWORDS[keyword])
+    for language, verbs in VERBS.items():
+        for verb in verbs:
+            languages.setdefault(verb, []).append(language)
+    return {verb: tuple(dict.fromkeys(spoken)) for verb, spoken in languages.items()}
+
+
+_VERB_LANGUAGES: Final = _verb_languages()
 # Longest first, so that "opt out" is taken before "out" could be a filler.
-_VERBS: Final = sorted(_KEYWORDS_IN_PHRASES, key=lambda verb: (-len(verb.split()), verb))
-_SPELLED_KEYWORDS: Final = {
-    keyword.replace(" ", ""): keyword
-    for keyword in sorted(_OUT_KEYWORDS)
-    if len(keyword.replace(" ", "")) >= 3
+_VERBS: Final = sorted(_VERB_LANGUAGES, key=lambda verb: (-len(verb.split()), verb))
+_VERB_WORDS: Final = frozenset(word for verb in _VERBS for word in verb.split())
+_UNIVERSE: Final = _VERB_WORDS.union(*FILLERS.values())
+# The languages in which the rest of a phrase may be, by the language of the verb.
+_COUSINS: Final = {"ms": ("id",), "nb": ("nb", "da"), "da": ("da", "nb"), "sk": ("sk", "cs")}
+_UNSPACED_PHRASE_PATTERNS: Final = {
+    language: re.compile(
+        re.sub(r"[^(?:|)*]+", lambda found: inbound_normalise(found.group()), pattern)
+    )
+    for language, pattern in UNSPACED_PHRASES.items()
 }
-_JOINED_KEYWORDS: Final = frozenset(
-    inbound_normalise(row.keyword).replace(" ", "")
-    for row in KEYWORD_ROWS
-    if row.action == "out" and row.language == "*" and len(row.keyword) >= 4
-)
 _INTENT_PATTERN: Final = re.compile(
-    "".join(rf"(?<!\b{negation} )" for negation in NEGATIONS)
-    + rf"\b({'|'.join(re.escape(inbound_normalise(intent)) for intent in INTENTS)})\b"
+    rf"(?<!\S)({'|'.join(re.escape(words) for words in sorted(INTENTS, key=len, reverse=True))})(?!\S)"
 )
-_UNSPACED_INTENT_PATTERN: Final = re.compile(
-    "|".join(re.escape(inbound_normalise(intent)) for intent in UNSPACED_INTENTS)
-)
-_UNSPACED_PHRASE_PATTERN: Final = re.compile(unicodedata.normalize("NFKD", UNSPACED_PHRASE))
+_UNSPACED_INTENTS: Final = {
+    inbound_normalise(words): language
+    for language, phrases in UNSPACED_INTENTS.items()
+    for words in phrases
+}
 
 
 def _exact(normalised: str, country: str, *, yes_counts: bool) -> Classification | None:
@@ -143,88 +176,130 @@ def _exact(normalised: str, country: str, *, yes_counts: bool) -> Classification
         return None
     if normalised in CONDITIONAL_IN and not yes_counts:
         return None
-    language = _language(rows, country)
+    language = _language([row.language for row in rows], country)
     return Classification(_ACTIONS[rows[0].action], "exact", normalised, language, normalised)
 
 
-def _language(rows: list[KeywordRow], country: str) -> str:
-    languages = [row.language for row in rows]
+def _language(languages: Collection[str], country: str) -> str:
     spoken = LANGUAGE_OF_COUNTRY.get(country, "")
     if "*" in languages:
         return "*"
-    return spoken if spoken in languages else languages[0]
+    return spoken if spoken in languages else next(iter(languages))
 
 
-def _phrase(normalised: str, country: str) -> Classification | None:
+def _phrase(
+    normalised: str, country: str, names: frozenset[str], *, asked: bool
+) -> Classification | None:
     """Level 2: an opt-out verb among filler words only ([R-2.2])."""
-    unspaced = _UNSPACED_PHRASE_PATTERN.fullmatch(normalised.replace(" ", ""))
-    if unspaced:
-        return Classification("opt_out", "phrase", unspaced.group(1), "zh", normalised)
+    joined = normalised.replace(" ", "")
+    for language, pattern in _UNSPACED_PHRASE_PATTERNS.items():
+        unspaced = pattern.fullmatch(joined)
+        if unspaced:
+            return Classification("opt_out", "phrase", unspaced.group(1), language, normalised)
     words = normalised.split()
+    if not all(word in _UNIVERSE or word in names for word in words):
+        return None
+    verb = _verb_among_fillers(words, names)
+    if verb is None:
+        return None
+    language = _language(_VERB_LANGUAGES[verb], country)
+    if asked and verb in AMBIGUOUS_VERBS:
+        return Classification("hold_review", "intent", verb, language, normalised)
+    return Classification("opt_out", "phrase", verb, language, normalised)
+
+
+def _verb_among_fillers(words: list[str], names: frozenset[str]) -> str | None:
+    """The first verb whose surroundings are fillers of its own language, English, or names."""
+    present = set(words)
     for verb in _VERBS:
         parts = verb.split()
+        if not present.issuperset(parts):
+            continue
         for start in range(len(words) - len(parts) + 1):
-            if words[start : start + len(parts)] != parts:
-                continue
-            rest = words[:start] + words[start + len(parts) :]
-            if all(word in FILLERS or word in _KEYWORDS_IN_PHRASES for word in rest):
-                language = _language(_KEYWORDS[verb], country)
-                return Classification("opt_out", "phrase", verb, language, normalised)
+            if words[start : start + len(parts)] == parts:
+                rest = frozenset(words[:start] + words[start + len(parts) :]) - names
+                if _all_fillers(rest, _VERB_LANGUAGES[verb]):
+                    return verb
     return None
+
+
+def _all_fillers(rest: frozenset[str], languages: Collection[str]) -> bool:
+    spoken = [cousin for code in languages for cousin in _COUSINS.get(code, (code,))]
+    if "*" in languages or not rest:
+        spoken = list(FILLERS)
+    return any(
+        all(
+            word in FILLERS.get(code, ())
+            or word in FILLERS["en"]
+            or word in VERBS.get(code, ())
+            or word in _OUT_KEYWORDS - _NEVER
+            for word in rest
+        )
+        for code in ("en", *spoken)
+    )
 
 
 def _fuzzy(normalised: str, country: str) -> Classification | None:
     """Level 3: one word a slip away from a keyword, or a keyword spelled with spaces ([R-2.3])."""
     words = normalised.split()
-    keyword = _spelled(words)
-    if keyword is None and len(words) == 1:
-        keyword = _near(normalised)
+    keyword = slip_keyword(words, _OUT_KEYWORDS)
+    if keyword is None and 1 < len(words) <= 6:
+        strange = [word for word in words if word not in FILLERS["en"]]
+        if len(strange) == 1 and strange[0] not in _VERB_WORDS:
+            keyword = slip_keyword(strange, _OUT_KEYWORDS)
     if keyword is None:
         return None
-    action: Action = "opt_out" if country in _NORTH_AMERICA else "hold_review"
+    action: Action = "opt_out" if is_plus_one(country) else "hold_review"
     return Classification(action, "fuzzy", keyword, "*", normalised)
 
 
-def _spelled(words: list[str]) -> str | None:
-    if len(words) < 2:
-        return None
-    joined = "".join(words)
-    if all(len(word) == 1 for word in words):
-        return _SPELLED_KEYWORDS.get(joined)
-    return joined if joined in _JOINED_KEYWORDS else None
-
-
-def _near(word: str) -> str | None:
-    if len(word) < 4 or word in SAFE_WORDS or word in _KEYWORDS:
-        return None
-    limit = 2 if len(word) >= 8 else 1
-    for keyword in FUZZY_KEYWORDS:
-        if abs(len(word) - len(keyword)) <= limit and _distance(word, keyword) <= limit:
-            return keyword
+def _intent(own: str, normalised: str) -> Classification | None:
+    """Level 4: words that ask to be left in peace, anywhere in the message ([R-2.4])."""
+    clauses = reply_clauses(own, JOINTS)
+    for clause in clauses:
+        for found in _INTENT_PATTERN.finditer(clause):
+            intent = INTENTS[found.group(1)]
+            if not _negated(clause[: found.start()].split(), intent):
+                return Classification(
+                    "hold_review", "intent", intent.words, intent.language, normalised
+                )
+    joined = normalised.replace(" ", "")
+    for words, language in _UNSPACED_INTENTS.items():
+        if words in joined:
+            return Classification("hold_review", "intent", words, language, normalised)
+    verb = _alone(own, clauses)
+    if verb is not None:
+        return Classification("hold_review", "intent", verb, "", normalised)
     return None
 
 
-def _distance(left: str, right: str) -> int:
-    """Optimal string alignment: insertions, deletions, substitutions, swaps of neighbours."""
-    before: list[int] = []
-    last = list(range(len(right) + 1))
-    for i, a in enumerate(left, start=1):
-        row = [i]
-        for j, b in enumerate(right, start=1):
-            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a != b))
-            if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
-                cost = min(cost, before[j - 2] + 1)
-            row.append(cost)
-        before, last = last, row
-    return last[-1]
+def _negated(before: list[str], intent: Intent) -> bool:
+    """ "please don't stop texting": turned round. An intent that is a negation itself is not."""
+    negations = NEGATIONS.get(intent.language, frozenset())
+    if intent.words.split()[0] in negations:
+        return False
+    for word in reversed(before[-_REACH:]):
+        if word in negations:
+            return True
+        if word not in _BRIDGES:
+            return False
+    return False
 
 
-def _intent(normalised: str) -> Classification | None:
-    """Level 4: words that ask to be left in peace, anywhere in the message ([R-2.4])."""
-    found = _INTENT_PATTERN.search(normalised)
-    if found:
-        return Classification("hold_review", "intent", found.group(1), "", normalised)
-    unspaced = _UNSPACED_INTENT_PATTERN.search(normalised.replace(" ", ""))
-    if unspaced:
-        return Classification("hold_review", "intent", unspaced.group(), "", normalised)
+def _alone(own: str, clauses: list[str]) -> str | None:
+    """An unmistakable opt-out as a sentence of its own beside others: "STOP. Who is this?" """
+    for clause in (clauses[:1] + clauses[-1:]) if len(clauses) > 1 else []:
+        verb = clause if clause in _VERB_LANGUAGES else None
+        words = clause.split()
+        if verb is None and all(word in _UNIVERSE for word in words):
+            verb = _verb_among_fillers(words, frozenset())
+        if verb is not None and verb not in AMBIGUOUS_VERBS:
+            return verb
+    # "STOP John": shouted in front of a word or two that are not.
+    first, *rest = own.split() or [""]
+    shouted = inbound_normalise(first)
+    if first.isupper() and shouted in _VERB_LANGUAGES and 0 < len(rest) <= 3:
+        quiet = not any(word.isupper() and len(word) > 1 for word in rest)
+        if quiet and shouted not in AMBIGUOUS_VERBS and "?" not in own:
+            return shouted
     return None

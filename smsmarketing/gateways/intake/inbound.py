@@ -24,7 +24,9 @@ from smsmarketing.contacts.services import (
     suppression_add,
     suppression_lift_scope,
 )
-from smsmarketing.gateways.intake.replies import reply_send
+from smsmarketing.contacts.services.events import event_note
+from smsmarketing.contacts.services.holds import opt_out_narrow
+from smsmarketing.gateways.intake.replies import reply_send, scope_question_open
 from smsmarketing.gateways.models import Gateway, InboundMessage, Message, SenderId
 from smsmarketing.gateways.transports.base import InboundEvent
 from smsmarketing.operations.audit import audit_append_system
@@ -52,7 +54,11 @@ def _receive(gateway: Gateway, event: InboundEvent, raw: bytes, now: datetime) -
     brand = sender.brand if sender is not None else _brand_last_sent(contact, gateway)
     country = contact.country if contact is not None else _country(event.sender)
     found = inbound_classify(
-        event.text, country=country, opted_out=_opted_out(event.sender, brand, now)
+        event.text,
+        country=country,
+        opted_out=_opted_out(event.sender, brand, now),
+        scope_asked=scope_question_open(event.sender, brand, now),
+        names=_names(contact, brand),
     )
     message, created = InboundMessage.objects.get_or_create(
         gateway=gateway,
@@ -76,7 +82,28 @@ def _receive(gateway: Gateway, event: InboundEvent, raw: bytes, now: datetime) -
     )
     if created:
         _obey(message, sender, found, now)
+        _note(message)
     return message
+
+
+def _note(message: InboundMessage) -> None:
+    """The reply as an event of the contact, so that segments can ask for it; without its text."""
+    if message.contact_id is None or message.brand is None:
+        return
+    event_note(
+        team_id=message.brand.team_id,
+        contact_id=message.contact_id,
+        kind="sms_reply",
+        external_id=str(message.pk),
+        at=message.stored_at,
+        properties={"state": message.action},
+    )
+
+
+def _names(contact: Contact | None, brand: Brand | None) -> list[str]:
+    """Names that may stand beside an opt-out word without making it another message."""
+    names = [contact.first_name, contact.last_name] if contact is not None else []
+    return names + ([brand.name, brand.name_in_texts] if brand is not None else [])
 
 
 def _obey(
@@ -88,10 +115,12 @@ def _obey(
         changed = _suppress(message, sender, found, now)
     elif found.action == "opt_in" and message.brand is not None:
         changed = _restore(message, sender, found, now)
+    elif found.action == "keep_orders" and message.brand is not None:
+        changed = _narrow(message, sender, found, now)
     answered = (
         sender is not None
         and (changed or found.action == "help")
-        and found.action != "hold_review"
+        and found.action in {"opt_out", "opt_in", "help"}
         and reply_send(message, sender, action=found.action, now=now)
     )
     if changed:
@@ -117,14 +146,15 @@ def _suppress(
     A hold stops marketing only, until a person decides [R-2.4]. True when this is a new opt-out:
     the second STOP gets no further text [R-2.10].
     """
+    held = found.action == "hold_review"
+    everywhere = "purpose" if held else "global"
     suppression = suppression_add(
         phone=message.phone,
-        scope="brand" if message.brand is not None else "global",
-        reason="opt_out",
+        scope="brand" if message.brand is not None else everywhere,
+        reason="hold" if held else "opt_out",
         source="inbound",
         evidence=_evidence(message, sender, found),
         brand=message.brand,
-        purposes=("marketing",) if found.action == "hold_review" else (),
         language=message.language if message.language != "*" else "",
         at=now,
     )
@@ -154,6 +184,24 @@ def _restore(
         logger.warning("inbound_start_refused", inbound_id=message.pk, why=exc.code)
         return False
     return bool(lifts)
+
+
+def _narrow(
+    message: InboundMessage, sender: SenderId | None, found: Classification, now: datetime
+) -> bool:
+    """The answer to the scope question: order messages stay, the rest of the opt-out too [R-2.14]."""
+    assert message.brand is not None  # noqa: S101 - the caller looked
+    kept = opt_out_narrow(
+        phone=message.phone,
+        brand=message.brand,
+        evidence=_evidence(message, sender, found),
+        now=now,
+    )
+    if kept is None:
+        return False
+    message.suppression_id = kept.pk
+    message.save(update_fields=["suppression_id"])
+    return True
 
 
 def _evidence(

@@ -9,7 +9,10 @@ import structlog
 from django.db import transaction
 
 from smsmarketing.accounts.models import Brand
+from smsmarketing.contacts.models import Contact
+from smsmarketing.contacts.phones import phone_hash
 from smsmarketing.contacts.rules.phone import PhoneError, phone_parse
+from smsmarketing.contacts.rules.public_words import public_words
 from smsmarketing.gateways import services
 from smsmarketing.gateways.models import InboundMessage, Message, SenderId
 from smsmarketing.gateways.rules.encoding import text_count
@@ -26,15 +29,39 @@ ONE_ANSWER_IN = timedelta(hours=24)
 """Loop guard: at most one automatic answer of a kind per number in this time [R-2.10]."""
 
 
-def reply_text(brand: Brand, action: str) -> str:
+SCOPE_ANSWER_WITHIN = timedelta(hours=24)
+"""How long ORDERS counts as the answer to the scope question; without one, all stays revoked [R-2.14]."""
+
+
+def reply_text(brand: Brand, action: str, language: str = "") -> str:
     """What the answer says: brand, no marketing, no link [R-2.10]; HELP names a contact and STOP
     [R-2.13].
+
+    `action` is opt_out, scope_question (a confirmation that asks what to keep), opt_in or help. In
+    the language given, else in the brand's.
     """
-    if action == "opt_out":
-        return f"{brand.name_in_texts}: You opted out and will get no more messages from us."
-    if action == "opt_in":
-        return f"{brand.name_in_texts}: You will get our messages again. Reply STOP to opt out."
-    return brand.help_line
+    if action == "help":
+        return brand.help_line
+    words = public_words("replies", language or brand.language)
+    return words[action].replace("{brand}", brand.name_in_texts)
+
+
+def reply_language(brand: Brand, found: str, contact: Contact | None) -> str:
+    """The person's own language when it is known, else that of their word, else the brand's."""
+    known = contact.language if contact is not None else ""
+    return known or (found if found not in ("", "*") else "") or brand.language
+
+
+def scope_question_open(phone: str, brand: Brand | None, now: datetime) -> bool:
+    """Whether the person was asked what to keep after a STOP to this brand, and may still answer."""
+    if brand is None or not phone.startswith("+1"):
+        return False
+    return InboundMessage.objects.filter(
+        phone_hash=phone_hash(phone),
+        brand=brand,
+        scope_asked=True,
+        stored_at__gt=now - SCOPE_ANSWER_WITHIN,
+    ).exists()
 
 
 def reply_send(message: InboundMessage, sender: SenderId, *, action: str, now: datetime) -> bool:
@@ -74,7 +101,10 @@ def _queue(message: InboundMessage, sender: SenderId, action: str, now: datetime
     country = _country_of(message)
     rate = rates_current(gateway, [country], now).get(country)
     price = rate.price if rate is not None else Decimal(0)
-    body = reply_text(sender.brand, action)
+    asks = action == "opt_out" and message.phone.startswith("+1")
+    contact = Contact.objects.filter(pk=message.contact_id).first()
+    language = reply_language(sender.brand, message.language, contact)
+    body = reply_text(sender.brand, "scope_question" if asks else action, language)
     count = text_count(body)
     batch = services.batch_create(
         team=sender.team,
@@ -103,7 +133,8 @@ def _queue(message: InboundMessage, sender: SenderId, action: str, now: datetime
         ],
     )
     message.reply_message_id = Message.objects.get(batch=batch).pk
-    message.save(update_fields=["reply_message_id"])
+    message.scope_asked = asks
+    message.save(update_fields=["reply_message_id", "scope_asked"])
     services.batch_release(batch, now=now)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from smsmarketing.accounts.models import Brand
+from smsmarketing.accounts.models import Brand, User
 from smsmarketing.gateways.models.gateway import Gateway
 
 RECEIPT_STATES = ("new", "applied", "duplicate", "late", "parked", "unusable")
@@ -73,6 +73,16 @@ class InboundMessage(models.Model):
     suppression_id = models.BigIntegerField(null=True)
     reply_message_id = models.BigIntegerField(null=True)
     reviewed_at = models.DateTimeField(null=True)
+    decision = models.CharField(
+        max_length=16,
+        blank=True,
+        default="",
+        help_text="opt_out, keep, wrong_number or complaint; empty while it waits.",
+    )
+    decided_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    scope_asked = models.BooleanField(
+        default=False, help_text="The confirmation asked what to keep [R-2.14]."
+    )
 
     class Meta:
         constraints = [
@@ -85,6 +95,11 @@ class InboundMessage(models.Model):
                 fields=["reply_message_id"],
                 name="inbound_reply",
                 condition=models.Q(reply_message_id__isnull=False),
+            ),
+            models.Index(
+                fields=["action", "stored_at", "id"],
+                name="inbound_waiting",
+                condition=models.Q(reviewed_at=None, action__in=("hold_review", "review")),
             ),
         ]
 

@@ -221,6 +221,13 @@ _TABLE: tuple[Permission, ...] = (
     _permission("gateways.gateway_edit", "Change gateways and their credentials", {TECHNICAL}),
     _permission("gateways.gateway_view", "See gateways and rates", EVERYONE, "sms:read"),
     _permission(
+        "gateways.inbound_decide",
+        "Decide what unclear replies were",
+        {MARKETING, CRM, OPERATIONS, COMPLIANCE},
+        "sms:compliance",
+        "sms:contacts.write",
+    ),
+    _permission(
         "gateways.message_view",
         "See the delivery of one message, numbers masked",
         EVERYONE - {VIEWER},

@@ -102,7 +102,7 @@ def _queue(message: InboundMessage, sender: SenderId, action: str, now: datetime
     rate = rates_current(gateway, [country], now).get(country)
     price = rate.price if rate is not None else Decimal(0)
     asks = action == "opt_out" and message.phone.startswith("+1")
-    contact = Contact.objects.filter(pk=message.contact_id).first()
+    contact = Contact.objects.filter(pk=message.contact_id or 0).first()
     language = reply_language(sender.brand, message.language, contact)
     body = reply_text(sender.brand, "scope_question" if asks else action, language)
     count = text_count(body)

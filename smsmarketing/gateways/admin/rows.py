@@ -6,8 +6,10 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.urls import URLPattern, path
 
 from smsmarketing.contacts.rules.phone import phone_mask
+from smsmarketing.gateways.admin.review import review_page
 from smsmarketing.gateways.models import (
     Batch,
     Gateway,
@@ -279,7 +281,14 @@ class InboundMessageAdmin(OperationAdmin):
         "suppression_id",
         "reply_message_id",
         "reviewed_at",
+        "decision",
+        "decided_by",
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        """The queue of what waits comes before the admin's own patterns."""
+        page = self.admin_site.admin_view(review_page)
+        return [path("review/", page, name="gateways_reply_review"), *super().get_urls()]
 
     def visible(self, actor: Actor) -> QuerySet[Any]:
         """Replies to the person's brands."""

@@ -40,8 +40,8 @@ def test_from_a_segment_to_a_review_with_the_text_on_the_phone(
 ) -> None:
     mara = seat(browser, live_server.url, desk.marketer)
     page = mara.open("/admin/contacts/segment/build/")
-    page.select_option("[name=g0-r0-kind]", "audience")
-    page.select_option("[name=g0-r0-audience]", index=0)
+    page.select_option("select.sb-kind", "audience")
+    page.check(".sb-checks input")
     page.click("button[value=preview]")
     expect(page.locator("#sendable")).to_have_text("12")
     page.fill("#name", "Readers of today")

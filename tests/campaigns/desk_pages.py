@@ -78,6 +78,7 @@ def form_values(html: str, form_id: str) -> dict[str, Any]:
 
 
 def text_of(html: str) -> str:
-    """The page without tags, on one line."""
+    """The page without tags and scripts, on one line."""
     main = html[html.find('<div class="cp"') :]
+    main = re.sub(r"<script.*?</script>", " ", main, flags=re.DOTALL)
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", main))

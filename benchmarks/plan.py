@@ -1,16 +1,19 @@
 """Planning an audience: the product's preview against a hand-written best statement over the same tables.
 
-    python -m benchmarks plan                      200,000 contacts on a database of its own
-    DATABASE_URL=... python -m benchmarks.plan --contacts 1000000
+    python -m benchmarks plan                          200,000 contacts on a database of its own
+    BENCH_CONTACTS=1000000 python -m benchmarks plan   the size of perf.md §7 (5000000 too)
 
 The hand-written statement knows the answer's shape beforehand: it aggregates by country, reason and "capped" and leaves
-the countries to the reader (perf.md §2, S7). The product's figure is the whole `audience_plan`: criteria, rates,
-sender, caps, decision, counts by reason and country. Target (perf.md §7): at most 1.5 times the statement's time.
+the countries to the reader (perf.md §2, S7); of events it reads the roll-up once, knowing which columns matter. The
+product's figure is the whole `audience_plan`: criteria, rates, sender, caps, decision, counts by reason and country.
+Target (perf.md §7): at most 1.5 times the statement's time, below 1 s at 1 M and 4 s at 5 M contacts. "live" is the
+count of the builder (`segment_count`), without reasons, caps and countries.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import sys
 from collections.abc import Callable, Sequence
@@ -20,7 +23,7 @@ from typing import Any
 import django
 
 TARGET = 1.5
-RUNS = 7
+RUNS = 5
 
 _BEST = """
 SELECT s.country, s.marketing_reason, {capped} AS capped, count(*)
@@ -80,14 +83,98 @@ def cases_of(world: Any) -> dict[str, tuple[dict[str, Any], str, str, list[Any]]
             [],
         ),
         "two countries": ({"country": ["DE", "FR"]}, "", "AND s.country IN ('DE', 'FR')", []),
+        **_event_cases(world, wide),
+    }
+
+
+def _event_cases(world: Any, wide: str) -> dict[str, tuple[dict[str, Any], str, str, list[Any]]]:
+    """The same for what people did."""
+    team = world.team.pk
+    orders = (
+        f"JOIN contacts_eventsummary v ON v.contact_id = s.contact_id AND v.team_id = {team}"
+        " AND v.kind = 'order'"
+    )
+    pickups = orders.replace("'order'", "'pickup'")
+    recent = "last_at >= now() - interval '{} days'"
+    amount = {"name": "amount", "type": "number", "op": "ge", "value": 150}
+    return {
+        "VIPs slipping away": (
+            {
+                "all": [
+                    {"tag": "vip"},
+                    {"event": {"kind": "order", "within_days": 90}},
+                    {"not": {"event": {"kind": "order", "within_days": 30}}},
+                ]
+            },
+            f"{wide} {orders}",
+            f"AND c.tags && ARRAY['vip']::varchar[] AND v.{recent.format(90)} AND NOT v.{recent.format(30)}",
+            [],
+        ),
+        "pickup ready": (
+            {"newest": {"kind": "pickup", "state": ["ready"]}},
+            pickups,
+            "AND v.last_state = 'ready'",
+            [],
+        ),
+        "3 orders, 200 spent": (
+            {
+                "purchases": {
+                    "count": {"op": "ge", "value": 3},
+                    "total": {"op": "ge", "value": 200},
+                }
+            },
+            orders,
+            "AND v.count >= 3 AND v.amount_sum >= 200",
+            [],
+        ),
+        "due again": (
+            {"repurchase": {"factor": 1.2}},
+            orders,
+            "AND v.mean_gap_days IS NOT NULL AND v.last_at + GREATEST(v.mean_gap_days, 1) * 1.2"
+            " * interval '1 day' <= now()",
+            [],
+        ),
+        "order of 150, 60 days": (
+            {"event": {"kind": "order", "within_days": 60, "properties": [amount]}},
+            "JOIN (SELECT DISTINCT contact_id FROM contacts_contactevent"
+            f" WHERE team_id = {team} AND kind = 'order' AND occurred_at >= now() - interval '60 days'"
+            " AND (properties ->> 'amount')::numeric >= 150) v ON v.contact_id = s.contact_id",
+            "",
+            [],
+        ),
+        "consent by web form": (
+            {"consent": {"method": "web_form"}},
+            "JOIN (SELECT DISTINCT ON (contact_id) contact_id, direction, method, expires_at"
+            f" FROM contacts_consentevent WHERE brand_id = {world.brand.pk} AND purpose = 'marketing'"
+            " ORDER BY contact_id, captured_at DESC, id DESC) e ON e.contact_id = s.contact_id",
+            "AND e.direction = 'granted' AND e.method = 'web_form'"
+            " AND (e.expires_at IS NULL OR e.expires_at > now())",
+            [],
+        ),
+        "any of three": (
+            {
+                "any": [
+                    {"newest": {"kind": "pickup", "state": ["ready"]}},
+                    {"purchases": {"total": {"op": "ge", "value": 500}}},
+                    {"all": [{"tag": "vip"}, {"not": {"never_sent": True}}]},
+                ]
+            },
+            f"{wide} LEFT {orders} LEFT {pickups.replace(' v ', ' w ').replace('v.', 'w.')}",
+            "AND (w.last_state = 'ready' OR v.amount_sum >= 500 OR (c.tags && ARRAY['vip']::varchar[]"
+            " AND s.recent[1] IS NOT NULL))",
+            [],
+        ),
     }
 
 
 def main() -> int:
     """Print the table; 1 when a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--contacts", type=int, default=200_000)
+    parser.add_argument(
+        "--contacts", type=int, default=int(os.environ.get("BENCH_CONTACTS", "200000"))
+    )
     rows = parser.parse_args().contacts
+    limit = max(1.0, 0.8 * rows / 1_000_000)
     django.setup()
     from django.db import transaction
     from django.utils import timezone
@@ -95,11 +182,12 @@ def main() -> int:
     from benchmarks.plan_world import world_fill
     from smsmarketing.campaigns.plan import PlanRequest, audience_plan
     from smsmarketing.contacts.criteria import criteria_parse
+    from smsmarketing.contacts.selectors.segment_counts import segment_count
 
     world = world_fill(rows)
     missed = []
     print(
-        f"{'criteria':<18}{'matched':>10}{'sendable':>10}{'product ms':>12}{'best ms':>10}{'ratio':>8}"
+        f"{'criteria':<23}{'matched':>9}{'sendable':>9}{'product ms':>12}{'best ms':>10}{'ratio':>7}{'live ms':>10}"
     )
     for name, (tree, join, where, params) in cases_of(world).items():
         request = PlanRequest(
@@ -122,14 +210,23 @@ def main() -> int:
         plan = product()
         if plan.matched != sum(row[3] for row in best()):
             raise SystemExit(f"{name}: the two do not count the same contacts")
+
+        def live(request: PlanRequest = request) -> Any:
+            with transaction.atomic():
+                return segment_count(request.criteria, now=request.now, seconds=600)
+
         ours, theirs = timed(product, best)
+        live()
+        quick = statistics.median(_seconds(live) for _ in range(3))
         ratio = ours / theirs
         print(
-            f"{name:<18}{plan.matched:>10}{plan.sendable:>10}{ours * 1e3:>12.1f}{theirs * 1e3:>10.1f}{ratio:>8.2f}"
+            f"{name:<23}{plan.matched:>9}{plan.sendable:>9}{ours * 1e3:>12.1f}{theirs * 1e3:>10.1f}"
+            f"{ratio:>7.2f}{quick * 1e3:>10.1f}",
+            flush=True,
         )
-        if ratio > TARGET:
+        if ratio > TARGET or ours > limit:
             missed.append(name)
-    print(f"target: at most {TARGET} times the hand-written statement over the same tables")
+    print(f"target: at most {TARGET} times the hand-written statement, and {limit:.1f} s")
     if missed:
         print(f"missed: {', '.join(missed)}")
     return 1 if missed else 0

@@ -36,6 +36,31 @@ _MEMBERS = """
 INSERT INTO contacts_audiencemember (audience_id, contact_id, added_at)
 SELECT %(audience)s, c.id, now() FROM contacts_contact c ORDER BY c.id
 """
+# Four in ten ordered, one to six times in two years; one in twenty has a pickup.
+_EVENTS = """
+INSERT INTO contacts_contactevent (team_id, source, contact_id, kind, external_id, occurred_at,
+    updated_at, properties, facts, recorded_at)
+SELECT %(team)s, 'shop', c.id, 'order', c.id || '-' || n, at, at,
+    jsonb_build_object('state', 'paid', 'amount', (10 + (c.id * 7 + n * 13) %% 190)::text,
+        'category', (ARRAY['shoes', 'bags', 'hats'])[1 + (c.id + n) %% 3]), '[]'::jsonb, now()
+FROM contacts_contact c, generate_series(1, 1 + (c.id %% 6)::int) n,
+    LATERAL (SELECT now() - make_interval(hours => ((c.id * 31 + n * 2017) %% 17520)::int) AS at) t
+WHERE c.id %% 10 < 4
+UNION ALL
+SELECT %(team)s, 'shop', c.id, 'pickup', c.id::text, now() - make_interval(hours => (c.id %% 400)::int),
+    now(), jsonb_build_object('state', CASE WHEN c.id %% 3 = 0 THEN 'ready' ELSE 'collected' END), '[]'::jsonb, now()
+FROM contacts_contact c WHERE c.id %% 20 = 4
+"""
+_CONSENTS = """
+INSERT INTO contacts_consentevent (contact_id, phone_hash, brand_id, direction, purpose, basis,
+    method, source_url, form_version, disclosure_text, disclosure_hash, language, checkbox_default,
+    captured_at, captured_by, ip, user_agent, evidence_file, evidence_sha256, country, recorded_at)
+SELECT c.id, c.phone_hash, %(brand)s, 'granted', 'marketing', 'express',
+    CASE WHEN c.id %% 5 = 0 THEN 'paper' ELSE 'web_form' END, 'https://acme.example/join', '', 'Yes', '',
+    '', FALSE, now() - make_interval(days => (c.id %% 900)::int), '', '', '', '', '', c.country, now()
+FROM contacts_contact c WHERE c.id %% 50 <> 3
+"""
+_KINDS = "SELECT DISTINCT team_id, contact_id, kind FROM contacts_contactevent"
 
 
 @dataclass
@@ -57,6 +82,10 @@ def world_fill(rows: int) -> PlanWorld:
 
     from smsmarketing.accounts.models import Brand, Team, User
     from smsmarketing.contacts.services import audience_save
+    from smsmarketing.contacts.services.events.summaries import (
+        SUMMARIES_DERIVED,
+        SUMMARIES_OPENED,
+    )
     from smsmarketing.gateways import services
     from smsmarketing.operations.states import row_lock, transition_apply
 
@@ -96,7 +125,14 @@ def world_fill(rows: int) -> PlanWorld:
         cursor.execute(_CONTACTS, {"countries": list(COUNTRIES), "rows": rows})
         cursor.execute(_STATES, {"brand": brand.pk})
         cursor.execute(_MEMBERS, {"audience": audience.pk})
+        cursor.execute(_EVENTS, {"team": team.pk})
+        cursor.execute("ANALYZE contacts_contact, contacts_contactevent")
+        cursor.execute(SUMMARIES_OPENED.replace("{keys}", _KINDS))
+        cursor.execute("ANALYZE contacts_eventsummary")
+        cursor.execute(SUMMARIES_DERIVED.replace("{keys}", _KINDS))
+        cursor.execute(_CONSENTS, {"brand": brand.pk})
         cursor.execute(
-            "VACUUM ANALYZE contacts_contact, contacts_sendstate, contacts_audiencemember"
+            "VACUUM ANALYZE contacts_contact, contacts_sendstate, contacts_audiencemember,"
+            " contacts_contactevent, contacts_eventsummary, contacts_consentevent"
         )
     return PlanWorld(team, brand, user, gateway, sender, audience)

@@ -178,6 +178,12 @@ _TABLE: tuple[Permission, ...] = (
         "sms:contacts.write",
     ),
     _permission(
+        "contacts.field_save",
+        "Declare custom fields and event properties",
+        {CRM},
+        "sms:contacts.write",
+    ),
+    _permission(
         "contacts.import_start",
         "Import contacts and opt-outs, undo imports",
         {CRM},

@@ -1,5 +1,6 @@
 """Contacts in the admin: rows to read, and the import wizard. Views hold no rule: they call operations."""
 
+from smsmarketing.contacts.admin.fields import CustomFieldAdmin
 from smsmarketing.contacts.admin.imports import ImportJobAdmin
 from smsmarketing.contacts.admin.people import ContactAdmin
 from smsmarketing.contacts.admin.rows import AudienceAdmin, ConsentEventAdmin, SuppressionAdmin
@@ -8,6 +9,7 @@ __all__ = [
     "AudienceAdmin",
     "ConsentEventAdmin",
     "ContactAdmin",
+    "CustomFieldAdmin",
     "ImportJobAdmin",
     "SuppressionAdmin",
 ]

@@ -3,6 +3,7 @@
 from smsmarketing.contacts.operations import (
     audiences,
     contacts,
+    custom_fields,
     events,
     import_undo,
     imports,
@@ -14,6 +15,7 @@ from smsmarketing.contacts.operations import (
 __all__ = [
     "audiences",
     "contacts",
+    "custom_fields",
     "events",
     "import_undo",
     "imports",

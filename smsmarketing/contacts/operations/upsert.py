@@ -16,6 +16,7 @@ from smsmarketing.contacts.rules.phone import Phone, PhoneError, phone_parse
 from smsmarketing.contacts.selectors import contacts_visible
 from smsmarketing.contacts.services import consent_record, contact_upsert
 from smsmarketing.contacts.services.consent import consent_check
+from smsmarketing.contacts.services.fields import custom_read
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput, NotFound
 from smsmarketing.operations.types import (
@@ -103,7 +104,9 @@ class UpsertIn(Input):
         default=None, max_length=20, description="Ids by system, merged; null removes one."
     )
     custom: dict[str, str | int | float | bool | None] | None = Field(
-        default=None, max_length=50, description="Custom fields, merged; null removes one."
+        default=None,
+        max_length=50,
+        description="Custom fields, merged; null removes one. Declared ones are checked.",
     )
     consent: ConsentIn | None = Field(
         default=None, description="Consent evidence, if there is any."
@@ -167,7 +170,7 @@ def _run(context: Context, data: UpsertIn) -> UpsertOut:
     done = contact_upsert(
         phone,
         contact=contact,
-        changes=_changes(data),
+        changes=_changes(data, brand.team_id),
         brand_id=brand.pk,
         source=data.source,
         now=context.now,
@@ -202,8 +205,8 @@ def _read(data: UpsertIn, field: str) -> Any:
         raise InvalidInput("The contact cannot be saved.", field_errors={field: str(exc)}) from exc
 
 
-def _changes(data: UpsertIn) -> dict[str, Any]:
-    """Only the fields the caller named: the rest stays as it is."""
+def _changes(data: UpsertIn, team_id: int) -> dict[str, Any]:
+    """Only the fields the caller named: the rest stays as it is. Custom values by their declaration."""
     named = data.model_fields_set
     fields = (
         "first_name",
@@ -218,19 +221,22 @@ def _changes(data: UpsertIn) -> dict[str, Any]:
         "custom",
         "crm_keys",
     )
-    return {
+    changes = {
         field: _read(data, field)
         for field in fields
         if field in named and getattr(data, field) is not None
     }
+    if "custom" in changes:
+        changes["custom"] = custom_read(team_id, changes["custom"])
+    return changes
 
 
 def _sound(context: Context, data: UpsertIn) -> None:
     """Refuse what could never be done, before anybody is asked to approve it."""
     phone = _phone(data)
-    _brand(context, data)
+    brand = _brand(context, data)
     contact = _existing(context, data, phone)
-    _changes(data)
+    _changes(data, brand.team_id)
     if data.consent is not None:
         number = phone.e164 if phone else (contact.phone if contact else None) or ""
         country = phone.country if phone else contact.country if contact else ""

@@ -9,6 +9,8 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from smsmarketing.contacts.rules.import_values import BadValue
+
 TYPES: Final = ("text", "number", "boolean", "date", "choice")
 NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,59}")
 TEXT_MAX: Final = 500
@@ -16,7 +18,8 @@ TEXT_MAX: Final = 500
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,6})?")
 _TRUE: Final = frozenset({"true", "yes", "y", "1", "on"})
 _FALSE: Final = frozenset({"false", "no", "n", "0", "off"})
-# SQL over a text `v` (NULL never asked): whether a stored value fits. Mirrors `value_read`.
+# SQL over a text `v` that is not NULL: whether a stored value fits. Mirrors `value_read`; `choices`
+# are casefolded.
 FITS_SQL: Final[Mapping[str, str]] = {
     "text": "TRUE",
     "number": r"v ~ '^\s*-?[0-9]{1,15}(\.[0-9]{1,6})?\s*$'",
@@ -26,12 +29,14 @@ FITS_SQL: Final[Mapping[str, str]] = {
         r" WHEN v ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]' THEN pg_input_is_valid(v, 'timestamptz')"
         " ELSE FALSE END"
     ),
-    "choice": "btrim(v) = ANY(%(choices)s)",
+    "choice": "lower(btrim(v)) = ANY(%(choices)s)",
 }
 
 
-class ValueRefused(ValueError):
-    """A value that does not fit its declaration; the text says what to give."""
+class ValueRefused(BadValue):
+    """A value that does not fit its declaration; the text says what to give. `name`: the field."""
+
+    name = ""
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,9 @@ def values_read(declared: Mapping[str, Declared], values: Mapping[str, Any]) -> 
         try:
             read[name] = value_read(found, value) if found else value_plain(value)
         except ValueRefused as exc:
-            raise ValueRefused(f"{name}: {exc}") from None
+            refusal = ValueRefused(f"{name}: {exc}")
+            refusal.name = name
+            raise refusal from None
     return read
 
 

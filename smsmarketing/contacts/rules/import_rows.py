@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from ipaddress import ip_address
 from typing import Any, Final, NamedTuple
 
@@ -15,6 +16,7 @@ from smsmarketing.contacts.rules.consent import (
     consent_expiry,
     consent_faults,
 )
+from smsmarketing.contacts.rules.custom_values import Declared, value_read
 from smsmarketing.contacts.rules.import_dates import time_read
 from smsmarketing.contacts.rules.import_fields import CONTACT_FIELDS, FIELDS, NAMED_MAX
 from smsmarketing.contacts.rules.import_values import (
@@ -69,6 +71,8 @@ class Plan:
     row_evidence: bool = False
     date_order: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    declared: Mapping[str, Declared] = field(default_factory=dict)
+    """Custom fields of the team, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,7 @@ class RowReader:
                 name,
                 header,
                 FIELDS[plan.kind].get(name, (NAMED_MAX, ""))[0],
-                READERS.get(name),
+                _reader(plan, name),
                 name in _APART,
             )
             for index, name, header in plan.columns
@@ -153,6 +157,14 @@ class RowReader:
                 except BadValue as exc:
                     return Reject(row_number, header, "VALUE", str(exc))
         return None
+
+
+def _reader(plan: Plan, name: str) -> Callable[[str], Any] | None:
+    """How a cell of the field is read; a declared custom field by its type."""
+    declared = (
+        plan.declared.get(name.removeprefix("custom:")) if name.startswith("custom:") else None
+    )
+    return READERS.get(name) if declared is None else partial(value_read, declared)
 
 
 def _too_many(row_number: int, cells: Sequence[str], width: int) -> Reject:

@@ -17,6 +17,7 @@ from smsmarketing.contacts.rules.import_dates import ORDERS, time_read
 from smsmarketing.contacts.rules.import_fields import KINDS, mapping_faults, mapping_guess
 from smsmarketing.contacts.rules.import_files import DELIMITERS, ENCODINGS
 from smsmarketing.contacts.rules.import_rows import Plan
+from smsmarketing.contacts.selectors.events import fields_declared
 from smsmarketing.contacts.services.imports.files import FileLook, file_look
 from smsmarketing.operations.errors import ConsentIncomplete, InvalidInput
 from smsmarketing.operations.jobs import enqueue
@@ -201,6 +202,7 @@ def import_plan(job: ImportJob) -> Plan:
         date_order=job.options.get("date_order", ""),
         row_evidence=any(name.startswith("consent.") for name in fields.values()),
         headers={name: header for header, name in fields.items()},
+        declared=fields_declared(job.team_id) if job.kind == "contacts" else {},
     )
 
 

@@ -39,7 +39,7 @@ REASONS_OF_KIND = {
     "holds": ("hold",),
     "stop_replies": ("opt_out",),
     "blocked": ("blocked", "manual", "carrier_block", "registry", "legal"),
-    "invalid": ("invalid", "landline", "unreachable", "reassigned"),
+    "invalid": ("invalid", "landline", "unreachable", "unknown_subscriber", "reassigned"),
     "complaints": ("complaint",),
 }
 

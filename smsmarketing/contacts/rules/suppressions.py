@@ -18,6 +18,7 @@ REASONS: Final = (
     "registry",
     "carrier_block",
     "unreachable",
+    "unknown_subscriber",
     "manual",
 )
 SOURCES: Final = ("inbound", "import", "admin", "api", "gateway", "web", "form")
@@ -30,6 +31,7 @@ HARD_REASONS: Final = (
     "landline",
     "reassigned",
     "carrier_block",
+    "unknown_subscriber",
 )
 # What START may restore: only what the person's own words removed. A hold is a reply that may
 # have been an opt-out and waits for a person.
@@ -45,6 +47,7 @@ STATE_REASONS: Final = {
     "carrier_block": "blocked",
     "reassigned": "reassigned",
     "invalid": "invalid",
+    "unknown_subscriber": "invalid",
     "landline": "landline",
     "hold": "on_hold",
     "unreachable": "unreachable",

@@ -19,7 +19,7 @@ from smsmarketing.gateways import transports
 from smsmarketing.gateways.intake.statements import APPLY, RECEIPTS_MARK, SLOTS_FREE
 from smsmarketing.gateways.models import Gateway, Message, Receipt
 from smsmarketing.gateways.rules.messages import RANK, RECEIPT_STATES, STATES, receipt_moves
-from smsmarketing.gateways.services.suspects import SUSPECT_CLASSES, suspect_suppress
+from smsmarketing.gateways.services.suspects import Ended, numbers_follow
 from smsmarketing.gateways.transports.base import (
     MESSAGE_ID_PARAMETER,
     ReceiptEvent,
@@ -74,6 +74,12 @@ class _Moved(NamedTuple):
     phone: str
     brand_id: int
     sender_value: str
+    contact_id: int | None
+    batch_id: int
+    reason: str
+    error_class: str
+    error_code: str
+    gateway_id: int
 
 
 def receipt_store(
@@ -160,7 +166,7 @@ def _chunk_apply(state: str, report: ReceiptsReport, now: datetime) -> int:
                     "now": now,
                 },
             )
-        _follow(moved, read)
+        _follow(moved, now)
     for word, _ in marks.values():
         setattr(report, word, getattr(report, word) + 1)
     return len(receipts)
@@ -258,25 +264,31 @@ def _rest_explain(read: Sequence[_Read], marks: dict[int, tuple[str, str]], now:
             marks[each.receipt.pk] = ("unusable", f"{target} cannot follow {state}")
 
 
-def _follow(moved: Sequence[_Moved], read: Sequence[_Read]) -> None:
-    """What follows from the moves: slots given back, bad numbers suppressed, corrections audited."""
+def _follow(moved: Sequence[_Moved], now: datetime) -> None:
+    """What follows from the moves: slots given back, numbers retired or revived, corrections audited."""
     lost = [each.message_id for each in moved if each.after in {"undelivered", "rejected"}]
     if lost:
         with connection.cursor() as cursor:
             cursor.execute(SLOTS_FREE, [lost])
-    events = {each.receipt.pk: each for each in read}
-    for each in moved:
-        source = events[each.receipt_id]
-        if source.event.error_class in SUSPECT_CLASSES and each.after != "delivered":
-            suspect_suppress(
-                phone=each.phone,
-                error_class=source.event.error_class,
-                error_code=source.event.error_code or "",
-                message_id=each.message_id,
-                gateway_id=source.receipt.gateway_id,
-                brand_id=each.brand_id,
-                sender_value=each.sender_value,
-            )
+    ended = [
+        Ended(
+            message_id=each.message_id,
+            contact_id=each.contact_id,
+            phone=each.phone,
+            batch_id=each.batch_id,
+            state=each.after,
+            reason=each.reason,
+            error_class=each.error_class,
+            error_code=each.error_code,
+            gateway_id=each.gateway_id,
+            brand_id=each.brand_id,
+            sender_value=each.sender_value,
+        )
+        for each in moved
+        if each.after != "accepted"
+    ]
+    if ended:
+        numbers_follow(ended, now=now)
     corrected = [each for each in moved if RANK[each.before] >= 50]
     if corrected:
         audit_append_system(

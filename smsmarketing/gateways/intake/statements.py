@@ -33,7 +33,8 @@ SET state = g.target,
     final_at = CASE WHEN g.target <> 'accepted' THEN %(now)s::timestamptz END
 FROM given g, gateways_batch b, gateways_senderid s
 WHERE m.id = g.id AND m.state = g.before AND b.id = m.batch_id AND s.id = b.sender_id
-RETURNING g.receipt_id, m.id, g.before, m.state, m.phone, b.brand_id, s.value
+RETURNING g.receipt_id, m.id, g.before, m.state, m.phone, b.brand_id, s.value, m.contact_id, m.batch_id,
+    m.reason, m.error_class, m.error_code, m.gateway_id
 """
 
 RECEIPTS_MARK = """

@@ -15,6 +15,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal, NamedTuple, Protocol, get_args
 
+from smsmarketing.gateways.rules.numbers import NumberFault
+
 Outcome = Literal["accepted", "rejected", "throttled", "retryable", "duplicate", "ambiguous"]
 """What one submit came to.
 
@@ -236,6 +238,8 @@ class ErrorMeaning(NamedTuple):
     """The state the code puts a message in when a receipt carries it; None = the code occurs in
     submit answers only.
     """
+    number: NumberFault | None = None
+    """What the code says of the number itself (compliance §2.5); None: nothing certain."""
 
 
 class WebhookAck(NamedTuple):

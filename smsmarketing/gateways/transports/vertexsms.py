@@ -132,8 +132,10 @@ _FAILURES: Mapping[FailureKind, str] = {
 }
 
 _ERRORS: Mapping[str, ErrorMeaning] = {
-    "1": ErrorMeaning("hard", "Illegal subscriber.", "undelivered"),
-    "2": ErrorMeaning("soft", "The validity period ended before delivery.", "expired"),
+    "1": ErrorMeaning("hard", "Illegal subscriber.", "undelivered", "invalid"),
+    "2": ErrorMeaning(
+        "soft", "The validity period ended before delivery.", "expired", "unreachable"
+    ),
     "20": ErrorMeaning(
         "account", "The country or operator is not configured for the account.", "rejected"
     ),
@@ -144,12 +146,17 @@ _ERRORS: Mapping[str, ErrorMeaning] = {
     "23": ErrorMeaning("throttle", "The limit of messages to this number is reached.", "rejected"),
     "24": ErrorMeaning("account", "The account's balance limit is reached.", "rejected"),
     "40": ErrorMeaning(
-        "soft", "Subscriber unknown; if it persists the number is likely retired.", "undelivered"
+        "soft",
+        "Subscriber unknown; if it persists the number is likely retired.",
+        "undelivered",
+        "unknown_subscriber",
     ),
-    "41": ErrorMeaning("hard", "The operator bars SMS for the subscriber.", "undelivered"),
-    "43": ErrorMeaning("soft", "The phone is off or out of range.", "undelivered"),
+    "41": ErrorMeaning(
+        "hard", "The operator bars SMS for the subscriber.", "undelivered", "invalid"
+    ),
+    "43": ErrorMeaning("soft", "The phone is off or out of range.", "undelivered", "unreachable"),
     "51": ErrorMeaning("soft", "Unknown error of the number lookup.", "undelivered"),
-    "53": ErrorMeaning("hard", "The number is invalid.", "undelivered"),
+    "53": ErrorMeaning("hard", "The number is invalid.", "undelivered", "invalid"),
     "999": ErrorMeaning("soft", "Unknown error of the provider.", "failed"),
 }
 

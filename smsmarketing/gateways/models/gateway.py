@@ -56,6 +56,13 @@ class Gateway(FSMModel):
     split_mode = models.CharField(max_length=10, default="codepoint")
     balance = models.DecimalField(max_digits=14, decimal_places=4, null=True, blank=True)
     balance_at = models.DateTimeField(null=True, blank=True)
+    lookup_price = models.DecimalField(
+        max_digits=12,
+        decimal_places=6,
+        null=True,
+        blank=True,
+        help_text="Price of one number lookup (HLR) in its currency; empty when not known.",
+    )
     state_reason = models.CharField(
         max_length=200, blank=True, help_text="Why it is degraded or disabled."
     )

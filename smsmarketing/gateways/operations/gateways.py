@@ -65,6 +65,9 @@ class GatewayRow(Output):
     inbound: bool = Field(description="Whether its protocol carries replies of people.")
     rate_limits: GatewayLimits = Field(description="How fast it may be used.")
     fallback: str = Field(description="Name of the gateway that takes over; empty for none.")
+    lookup_price: Money | None = Field(
+        description="Price of one number lookup (HLR); null when it offers none or none is known."
+    )
     balance: Money | None = Field(description="Prepaid balance, when the gateway told one.")
     balance_at: datetime | None = Field(description="When the balance was read, UTC.")
 
@@ -105,6 +108,11 @@ def _row(gateway: Gateway, now: datetime) -> GatewayRow:
             messages_per_second=gateway.rate_per_second, in_flight=gateway.max_in_flight
         ),
         fallback=gateway.fallback.name if gateway.fallback is not None else "",
+        lookup_price=(
+            money(gateway.lookup_price, gateway.currency)
+            if capabilities.hlr and gateway.lookup_price is not None
+            else None
+        ),
         balance=(money(gateway.balance, gateway.currency) if gateway.balance is not None else None),
         balance_at=gateway.balance_at,
     )

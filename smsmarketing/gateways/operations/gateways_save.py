@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -60,6 +61,13 @@ class GatewaySaveIn(Input):
         max_length=50,
         description="CIDR blocks its callbacks come from; empty = any, the secret path decides.",
     )
+    lookup_price: Decimal | None = Field(
+        default=None,
+        ge=0,
+        max_digits=12,
+        decimal_places=6,
+        description="Price of one number lookup (HLR) in currency; null when not known.",
+    )
     answers_stop_itself: bool = Field(
         default=False, description="The provider confirms a STOP itself, so we must not."
     )
@@ -76,7 +84,7 @@ class GatewaySaveOut(Output):
 def run(context: Context, data: GatewaySaveIn) -> GatewaySaveOut:
     """Create or change a gateway, as a second person approved it."""
     _checked(data)
-    fields = {
+    fields: dict[str, Any] = {
         "name": data.name,
         "base_url": data.base_url,
         "countries": data.countries,
@@ -86,6 +94,8 @@ def run(context: Context, data: GatewaySaveIn) -> GatewaySaveOut:
         "webhook_ips": data.webhook_networks,
         "handles_stop_replies": data.answers_stop_itself,
     }
+    if data.gateway_id is None or "lookup_price" in data.model_fields_set:
+        fields["lookup_price"] = data.lookup_price
     if data.gateway_id is None:
         _new_checked(data)
         gateway = gateway_create(
@@ -93,7 +103,7 @@ def run(context: Context, data: GatewaySaveIn) -> GatewaySaveOut:
             transport=data.transport,
             currency=data.currency,
             credentials={},
-            **fields,  # type: ignore[arg-type]
+            **fields,
         )
     else:
         gateway = gateway_update(_existing(data), **fields)

@@ -36,6 +36,7 @@ def gateway_create(
     webhook_secret: str | None = None,
     fallback: Gateway | None = None,
     handles_stop_replies: bool = False,
+    lookup_price: Decimal | None = None,
 ) -> Gateway:
     """A gateway with sealed credentials and a webhook secret of 192 random bits.
 
@@ -64,6 +65,7 @@ def gateway_create(
             webhook_ips=list(webhook_ips),
             fallback=fallback,
             handles_stop_replies=handles_stop_replies,
+            lookup_price=lookup_price,
         )
         credentials_write(gateway, credentials)
         webhook_secret_write(gateway, webhook_secret or secrets.token_urlsafe(24))

@@ -10,7 +10,7 @@ from smsmarketing.accounts.selectors import brands_visible
 from smsmarketing.contacts.admin.import_calls import page_call
 from smsmarketing.contacts.models import Audience, ImportFile, ImportMapping
 from smsmarketing.contacts.rules.consent import BASES, METHODS
-from smsmarketing.contacts.rules.import_fields import FIELDS, mapping_guess
+from smsmarketing.contacts.rules.import_fields import FIELDS, KINDS, mapping_guess
 from smsmarketing.contacts.rules.import_files import DELIMITERS, ENCODINGS
 from smsmarketing.contacts.selectors import audiences_visible
 from smsmarketing.contacts.services.imports import FileLook, file_look, mapping_for, mapping_save
@@ -38,7 +38,9 @@ class MappingForm:
         self.upload = upload
         self.posted = request.method == "POST"
         self.given = request.POST if self.posted else request.GET
-        self.kind = "opt_outs" if self.given.get("kind") == "opt_outs" else "contacts"
+        wanted = self.given.get("kind")
+        self.kind = wanted if wanted in KINDS else "contacts"
+        self.named = "property:" if self.kind == "events" else CUSTOM
         self.brands = list(brands_visible(actor).order_by("name"))
         self.errors: dict[str, str] = {}
         self.on_top: list[str] = []
@@ -73,8 +75,8 @@ class MappingForm:
             chosen = {}
             for index, header in enumerate(self.look.headers):
                 name = self.given.get(f"field-{index}", "")
-                if name == CUSTOM:
-                    name = CUSTOM + (self.given.get(f"custom-{index}", "").strip() or header)
+                if name == self.named:
+                    name = self.named + (self.given.get(f"custom-{index}", "").strip() or header)
                 if name:
                     chosen[header] = name
             return chosen
@@ -117,7 +119,7 @@ class MappingForm:
         """The chosen list, or a new one made by its own operation."""
         name = self.given.get("audience_new", "").strip()
         chosen = self.given.get("audience_id", "")
-        if not name or self.kind == "opt_outs":
+        if not name or self.kind != "contacts":
             return int(chosen) if chosen.isdecimal() and self.kind == "contacts" else None
         brand = self._brand()
         known = Audience.objects.filter(brand=brand, name=name).first() if brand else None
@@ -151,6 +153,10 @@ class MappingForm:
             payload["scope"] = self.given.get("scope", "brand")
             payload["reason"] = self.given.get("reason", "opt_out")
             return payload
+        if self.kind == "events":
+            payload["event_kind"] = self.given.get("event_kind", "").strip() or "order"
+            payload["event_source"] = self.given.get("event_source", "").strip() or "import"
+            return payload
         tags = self.given.get("tags", "").replace(";", ",").split(",")
         consent = {name: self.given.get(f"consent.{name}", "").strip() for name in _CONSENT}
         filled = any(consent[name] for name in ("disclosure_text", "source_url", "captured_at"))
@@ -164,6 +170,10 @@ class MappingForm:
             if filled
             else None,
         }
+
+    def _own(self, name: str) -> bool:
+        """Whether the field is one that the person names."""
+        return name.startswith(self.named) and name not in FIELDS[self.kind]
 
     def _delimiter(self) -> str:
         return next(name for name, mark in DELIMITERS.items() if mark == self.look.delimiter)
@@ -184,8 +194,8 @@ class MappingForm:
                 {
                     "index": index,
                     "header": header,
-                    "field": CUSTOM if name.startswith(CUSTOM) else name,
-                    "custom": name.removeprefix(CUSTOM) if name.startswith(CUSTOM) else "",
+                    "field": self.named if self._own(name) else name,
+                    "custom": name.removeprefix(self.named) if self._own(name) else "",
                     "samples": [row[index] if index < len(row) else "" for row in self.look.sample],
                     "error": self.errors.get(header, ""),
                 }
@@ -195,6 +205,7 @@ class MappingForm:
         return {
             "upload": self.upload,
             "kind": self.kind,
+            "named": self.named,
             "look": self.look,
             "look_error": self.look_error,
             "on_top": self.on_top,

@@ -27,6 +27,7 @@ from smsmarketing.contacts.admin.import_form import MappingForm
 from smsmarketing.contacts.admin.import_rejects import rejects_response
 from smsmarketing.contacts.models import ImportFile, ImportJob
 from smsmarketing.contacts.operations.import_shapes import import_out
+from smsmarketing.contacts.rules.import_fields import KINDS
 from smsmarketing.contacts.rules.import_files import SIZE_MAX
 from smsmarketing.contacts.selectors import imports_visible
 from smsmarketing.contacts.services.imports import upload_record, upload_size_check
@@ -124,7 +125,8 @@ class ImportJobAdmin(OperationAdmin):
             )
         except OperationError as exc:
             return self._upload_form(request, exc)
-        kind = "opt_outs" if request.POST.get("kind") == "opt_outs" else "contacts"
+        kind = request.POST.get("kind", "")
+        kind = kind if kind in KINDS else "contacts"
         address = reverse("admin:contacts_import_mapping", args=[upload.pk])
         brand = request.POST.get("brand_id", "")
         query = f"?kind={kind}" + (f"&brand_id={brand}" if brand.isdecimal() else "")

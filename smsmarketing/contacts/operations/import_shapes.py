@@ -68,8 +68,19 @@ class FileIn(Input):
         description="The CSV itself, header first, instead of an upload; at most 200 kB.",
     )
     file_name: str = Field(default="inline.csv", max_length=200, description="Name to show.")
-    kind: Literal["contacts", "opt_outs"] = Field(
+    kind: Literal["contacts", "opt_outs", "events"] = Field(
         default="contacts", description="What the rows are."
+    )
+    event_kind: str = Field(
+        default="order",
+        max_length=40,
+        description="With kind events: what rows are whose kind is blank, e.g. order.",
+    )
+    event_source: str = Field(
+        default="import",
+        min_length=1,
+        max_length=80,
+        description="With kind events: the system they come from; ids count within it.",
     )
     brand_id: int | None = Field(default=None, ge=1, description="Brand of the rows. Required.")
     audience_id: int | None = Field(
@@ -79,7 +90,8 @@ class FileIn(Input):
         default=None,
         max_length=200,
         description=(
-            "Column name → field (phone, first_name, tags, custom:<name>, consent.captured_at, ...)."
+            "Column name → field (phone, first_name, tags, custom:<name>, consent.captured_at, ...; of"
+            " events external_id, occurred_at, property:<name>, ...)."
             " Leave out to recognise the columns by their names."
         ),
     )
@@ -156,7 +168,7 @@ class ImportCounts(Output):
 
 class ImportOut(Output):
     import_id: int = Field(description="Id of the import.")
-    kind: str = Field(description="contacts or opt_outs.")
+    kind: str = Field(description="contacts, opt_outs or events.")
     state: str = Field(
         description="uploaded (being checked), previewed, running, done, failed, undoing or undone."
     )

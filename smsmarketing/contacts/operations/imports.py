@@ -69,6 +69,8 @@ def _create(context: Context, data: FileIn) -> ImportJob:
             date_order=data.date_order,
             scope=data.scope,
             reason=data.reason,
+            event_kind=data.event_kind,
+            event_source=data.event_source,
         ),
         audience=audience,
         encoding=data.encoding or "",
@@ -172,7 +174,7 @@ def _start_facts(context: Context, data: StartIn) -> dict[str, Any]:
 
 
 def _facts_of(job: ImportJob, rows: int) -> dict[str, Any]:
-    if job.kind == "opt_outs":
+    if job.kind in ("opt_outs", "events"):  # neither makes a contact or a consent
         return {"contacts": 0, "consents": 0}
     evidence = job.options.get("consent") or any(
         name.startswith("consent.") for name in job.mapping.values()

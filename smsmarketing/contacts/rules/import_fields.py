@@ -9,7 +9,7 @@ from typing import Final
 
 from smsmarketing.contacts.rules.import_files import CELL_MAX
 
-KINDS: Final = ("contacts", "opt_outs")
+KINDS: Final = ("contacts", "opt_outs", "events")
 OPT_OUT_REASONS: Final = (
     "opt_out",
     "complaint",
@@ -55,8 +55,25 @@ OPT_OUT_FIELDS: Final = {
     "message": (500, "What the person wrote"),
     "language": (12, "Language, such as en or zh-TW"),
 }
-FIELDS: Final = {"contacts": CONTACT_FIELDS, "opt_outs": OPT_OUT_FIELDS}
-_NAMED = re.compile(r"(custom|crm):[A-Za-z0-9_][A-Za-z0-9_. -]{0,59}")
+EVENT_FIELDS: Final = {
+    "phone": (64, "Phone number of the contact"),
+    "country": (2, "Country of numbers without +, two letters"),
+    "customer_key": (80, "Customer id of the contact, instead of the number"),
+    "kind": (40, "Kind: order, payment, shipment, appointment, pickup, offer, custom:<name>"),
+    "external_id": (120, "Id of the order, payment, ... in the shop"),
+    "source": (80, "System it comes from"),
+    "occurred_at": (40, "When it happened"),
+    "updated_at": (40, "When this state of it became true"),
+    "property:state": (40, "State, such as paid"),
+    "property:amount": (30, "Amount of money, such as 49.90"),
+    "property:currency": (3, "Currency, such as EUR"),
+}
+FIELDS: Final = {"contacts": CONTACT_FIELDS, "opt_outs": OPT_OUT_FIELDS, "events": EVENT_FIELDS}
+_NAMED: Final = {
+    "contacts": re.compile(r"(custom|crm):[A-Za-z0-9_][A-Za-z0-9_. -]{0,59}"),
+    "events": re.compile(r"property:[A-Za-z0-9_][A-Za-z0-9_. -]{0,59}"),
+}
+_NAMED_HINT: Final = {"contacts": "custom:<name>", "events": "property:<name>"}
 NAMED_MAX: Final = 500
 
 _SYNONYMS: Final = {
@@ -86,6 +103,19 @@ _SYNONYMS: Final = {
     "message": "message text reply stop_message",
 }
 
+_EVENT_SYNONYMS: Final = {
+    "external_id": "external_id id order_id order_number order_no orderid number_of_order event_id"
+    " transaction_id payment_id shipment_id",
+    "customer_key": "customer_key customer_id customerid customer crm_id",
+    "kind": "kind event event_kind type event_type",
+    "source": "source system shop channel",
+    "occurred_at": "occurred_at created_at date order_date ordered_at time timestamp event_time paid_at",
+    "updated_at": "updated_at changed_at modified_at status_date",
+    "property:state": "state status order_status order_state financial_status fulfillment_status",
+    "property:amount": "amount total order_total total_price value revenue price sum",
+    "property:currency": "currency currency_code",
+}
+
 
 def header_plain(header: str) -> str:
     """A column name for comparing: without invisible marks (a mark for right-to-left, a BOM),
@@ -98,9 +128,10 @@ def header_plain(header: str) -> str:
 def mapping_guess(headers: Sequence[str], kind: str) -> dict[str, str]:
     """Header → field for the headers that can be recognised; each field once."""
     guessed: dict[str, str] = {}
+    events = kind == "events"
     for header in headers:
         word = re.sub(r"[\s-]+", "_", header_plain(header))
-        for name, synonyms in _SYNONYMS.items():
+        for name, synonyms in {**_SYNONYMS, **(_EVENT_SYNONYMS if events else {})}.items():
             fits = name in FIELDS[kind] and name not in guessed.values()
             if fits and word in synonyms.split():
                 guessed[header] = name
@@ -115,13 +146,24 @@ def mapping_faults(mapping: Mapping[str, str], headers: Sequence[str], kind: str
     for header, name in mapping.items():
         if header not in headers:
             faults[f"mapping.{header}"] = "The file has no such column."
-        elif name not in FIELDS[kind] and not (kind == "contacts" and _NAMED.fullmatch(name)):
-            known = ", ".join([*FIELDS[kind], *(["custom:<name>"] if kind == "contacts" else [])])
+        elif name not in FIELDS[kind] and not (kind in _NAMED and _NAMED[kind].fullmatch(name)):
+            known = ", ".join([*FIELDS[kind], *([_NAMED_HINT[kind]] if kind in _NAMED else [])])
             faults[f"mapping.{header}"] = f"There is no field {name[:60]}. Known are: {known}."
         elif name in used:
             faults[f"mapping.{header}"] = f'"{used[name]}" is mapped to {name} already.'
         else:
             used[name] = header
+    if kind == "events":
+        return faults or _event_faults(used)
     if "phone" not in used and not faults:
         faults["mapping"] = "No column holds the phone number. Map one column to phone."
     return faults
+
+
+def _event_faults(used: Mapping[str, str]) -> dict[str, str]:
+    if "phone" not in used and "customer_key" not in used:
+        return {"mapping": "No column tells the contact. Map one to phone or customer_key."}
+    for name, what in (("external_id", "id"), ("occurred_at", "time")):
+        if name not in used:
+            return {"mapping": f"No column holds the {what} of the events. Map one to {name}."}
+    return {}

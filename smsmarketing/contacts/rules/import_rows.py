@@ -17,7 +17,9 @@ from smsmarketing.contacts.rules.consent import (
     consent_faults,
 )
 from smsmarketing.contacts.rules.custom_values import Declared, value_read
+from smsmarketing.contacts.rules.events import EventRefused
 from smsmarketing.contacts.rules.import_dates import time_read
+from smsmarketing.contacts.rules.import_events import event_values
 from smsmarketing.contacts.rules.import_fields import CONTACT_FIELDS, FIELDS, NAMED_MAX
 from smsmarketing.contacts.rules.import_values import (
     READERS,
@@ -73,6 +75,10 @@ class Plan:
     headers: Mapping[str, str] = field(default_factory=dict)
     declared: Mapping[str, Declared] = field(default_factory=dict)
     """Custom fields of the team, by name."""
+    declared_events: Mapping[str, Mapping[str, Declared]] = field(default_factory=dict)
+    """Event properties of the team, by kind and name."""
+    event_kind: str = "order"
+    event_source: str = "import"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +130,8 @@ class RowReader:
         fault = self._cells(cells, row_number, found, values)
         if fault is not None:
             return fault
+        if plan.kind == "events":
+            return _event(row_number, found, values, plan)
         phone = _phone(found, row_number, plan)
         if isinstance(phone, Reject):
             return phone
@@ -160,11 +168,22 @@ class RowReader:
 
 
 def _reader(plan: Plan, name: str) -> Callable[[str], Any] | None:
-    """How a cell of the field is read; a declared custom field by its type."""
+    """How a cell of the field is read: a declared custom field by its type, a time of an event by
+    the file's order of day and month.
+    """
+    if plan.kind == "events" and name in ("occurred_at", "updated_at"):
+        return partial(_time, plan.date_order)
     declared = (
         plan.declared.get(name.removeprefix("custom:")) if name.startswith("custom:") else None
     )
     return READERS.get(name) if declared is None else partial(value_read, declared)
+
+
+def _time(order: str, text: str) -> datetime:
+    try:
+        return time_read(text, order)
+    except ValueError as exc:
+        raise BadValue(str(exc)) from None
 
 
 def _too_many(row_number: int, cells: Sequence[str], width: int) -> Reject:
@@ -301,3 +320,31 @@ def _opt_out(
             message = "This lies in the future. Give the time of the opt-out."
             return Reject(row_number, header, "VALUE", message)
     return Row(row_number, phone, values, None)
+
+
+_NO_PHONE: Final = Phone("", "", "", ())
+
+
+def _event(
+    row_number: int, found: Mapping[str, str], values: dict[str, Any], plan: Plan
+) -> Row | Reject:
+    """An event; its contact is named by number, else by customer id."""
+    phone = _phone(found, row_number, plan) if found.get("phone") else _NO_PHONE
+    if isinstance(phone, Reject):
+        return phone
+    if phone is _NO_PHONE and not values.get("customer_key"):
+        header = plan.headers.get("phone") or plan.headers.get("customer_key", "")
+        message = "The row names no contact. Give the phone number or the customer id."
+        return Reject(row_number, header, "CONTACT_NOT_NAMED", message)
+    try:
+        staged = event_values(
+            values,
+            kind=plan.event_kind,
+            source=plan.event_source,
+            declared=plan.declared_events,
+            now=plan.uploaded_at,
+        )
+    except EventRefused as exc:
+        name = exc.field if exc.field != "properties" else f"property:{str(exc).partition(':')[0]}"
+        return Reject(row_number, plan.headers.get(name, ""), exc.code, exc.message)
+    return Row(row_number, phone, staged, None)

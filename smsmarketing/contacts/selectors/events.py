@@ -43,6 +43,13 @@ def fields_declared(team_id: int, applies_to: str = "contact") -> dict[str, Decl
     }
 
 
+def event_fields_declared(team_id: int) -> dict[str, dict[str, Declared]]:
+    """A team's declared event properties, by kind and name."""
+    kinds = CustomField.objects.filter(team_id=team_id).exclude(applies_to="contact")
+    names = kinds.values_list("applies_to", flat=True).distinct()
+    return {kind: fields_declared(team_id, kind) for kind in names}
+
+
 def contacts_of_team(team_id: int) -> QuerySet[Contact]:
     """Contacts with a send state for a brand of the team, erased ones left out."""
     states = SendState.objects.filter(

@@ -13,11 +13,12 @@ from django.utils import timezone
 from smsmarketing.accounts.models import Brand, User
 from smsmarketing.contacts.models import Audience, ImportFile, ImportJob, ImportMapping
 from smsmarketing.contacts.rules.consent import ConsentEvidence, consent_faults
+from smsmarketing.contacts.rules.events import EventRefused, kind_check
 from smsmarketing.contacts.rules.import_dates import ORDERS, time_read
 from smsmarketing.contacts.rules.import_fields import KINDS, mapping_faults, mapping_guess
 from smsmarketing.contacts.rules.import_files import DELIMITERS, ENCODINGS
 from smsmarketing.contacts.rules.import_rows import Plan
-from smsmarketing.contacts.selectors.events import fields_declared
+from smsmarketing.contacts.selectors.events import event_fields_declared, fields_declared
 from smsmarketing.contacts.services.imports.files import FileLook, file_look
 from smsmarketing.operations.errors import ConsentIncomplete, InvalidInput
 from smsmarketing.operations.jobs import enqueue
@@ -50,6 +51,8 @@ class ImportOptions:
     scope: str = "brand"
     reason: str = "opt_out"
     date_order: str = ""
+    event_kind: str = "order"
+    event_source: str = "import"
 
 
 def import_create(
@@ -75,6 +78,8 @@ def import_create(
     options = options or ImportOptions()
     if kind not in KINDS:
         raise InvalidInput("Unknown kind.", field_errors={"kind": f"Give {' or '.join(KINDS)}."})
+    if kind == "events":
+        _event_kind_check(options.event_kind)
     _choice_check(encoding, ENCODINGS, "encoding")
     _choice_check(delimiter, DELIMITERS, "delimiter")
     _choice_check(options.date_order, dict.fromkeys(ORDERS, ""), "date_order")
@@ -104,6 +109,8 @@ def import_create(
             "scope": options.scope,
             "reason": options.reason,
             "date_order": options.date_order,
+            "event_kind": options.event_kind,
+            "event_source": options.event_source,
         },
         created_at=now,
     )
@@ -126,6 +133,13 @@ def _audience_check(audience: Audience | None, brand: Brand) -> None:
             "The audience belongs to another brand.",
             field_errors={"audience_id": "Choose an audience of the brand."},
         )
+
+
+def _event_kind_check(kind: str) -> None:
+    try:
+        kind_check(kind)
+    except EventRefused as exc:
+        raise InvalidInput(exc.message, field_errors={"event_kind": exc.message}) from None
 
 
 def _choice_check(value: str, known: Mapping[str, str], name: str) -> None:
@@ -203,6 +217,9 @@ def import_plan(job: ImportJob) -> Plan:
         row_evidence=any(name.startswith("consent.") for name in fields.values()),
         headers={name: header for header, name in fields.items()},
         declared=fields_declared(job.team_id) if job.kind == "contacts" else {},
+        declared_events=event_fields_declared(job.team_id) if job.kind == "events" else {},
+        event_kind=job.options.get("event_kind") or "order",
+        event_source=job.options.get("event_source") or "import",
     )
 
 

@@ -27,7 +27,23 @@ _BASE = {
     "country": "text NOT NULL",
     "line_type": "text NOT NULL",
 }
-_FIELD_TYPES = {"tags": "text[]", "opted_out_at": "timestamptz"}
+_FIELD_TYPES = {
+    "tags": "text[]",
+    "opted_out_at": "timestamptz",
+    "occurred_at": "timestamptz",
+    "updated_at": "timestamptz",
+    "properties": "jsonb",
+}
+_EVENT_FIELDS = (
+    "customer_key",
+    "external_id",
+    "kind",
+    "occurred_at",
+    "properties",
+    "source",
+    "updated_at",
+)
+"""What every event has, whatever the file's columns are."""
 _EVIDENCE = {
     "consent_at": "timestamptz",
     "consent_text": "text",
@@ -78,6 +94,10 @@ class Stage:
 
 def stage_of(job: ImportJob, plan: Plan) -> Stage:
     """The tables that a job's mapping needs."""
+    if job.kind == "events":
+        return Stage(
+            job_id=job.pk, fields=_EVENT_FIELDS, custom=False, crm=False, row_evidence=False
+        )
     names = [name for _, name, _ in plan.columns]
     own = [
         name
@@ -187,7 +207,7 @@ def rejects_copy(job_id: int, rejects: list[Reject]) -> None:
 
 def _encoder(stage: Stage) -> Callable[[Row], str]:
     """A function that writes a row in the text form of COPY."""
-    fields = [(name, _array if name == "tags" else _text) for name in stage.fields]
+    fields = [(name, _WRITERS.get(name, _text)) for name in stage.fields]
     hashed, extra = phone_hasher(), stage.tags
 
     def encode(row: Row) -> str:
@@ -228,6 +248,13 @@ def _array(values: list[str]) -> str:
         '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values
     )
     return ("{" + quoted + "}").translate(_ESCAPES)
+
+
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False).translate(_ESCAPES)
+
+
+_WRITERS: dict[str, Callable[[Any], str]] = {"tags": _array, "properties": _json}
 
 
 def _object(values: dict[str, Any], prefix: str) -> str:

@@ -22,7 +22,7 @@ from django.utils import timezone
 from smsmarketing.contacts.models import Audience, ImportJob
 from smsmarketing.contacts.rules.import_files import FileRefused
 from smsmarketing.contacts.rules.import_rows import Plan, RowReader
-from smsmarketing.contacts.services.imports import contacts_merge, opt_outs_merge
+from smsmarketing.contacts.services.imports import contacts_merge, events_merge, opt_outs_merge
 from smsmarketing.contacts.services.imports.files import file_rows
 from smsmarketing.contacts.services.imports.jobs import import_fail, import_plan
 from smsmarketing.contacts.services.imports.leases import LeaseLost, job_beat
@@ -165,13 +165,16 @@ class _Work:
                     f"CREATE UNLOGGED TABLE {stage.todo} (seq bigint, line integer, action text)"
                 )
                 cursor.execute(f"ANALYZE {stage.table} (phone, line)")
-                if job.kind == "contacts":
+                if job.kind == "events":
+                    numbers = events_merge.events_compare(cursor, stage, job, self.plan)
+                elif job.kind == "contacts":
                     params = contacts_merge.merge_params(job, self.plan, now=now)
                     cursor.execute(contacts_merge.compare_sql(stage, self.plan, job), params)
+                    numbers = int(cursor.rowcount)
                 else:
                     params = opt_outs_merge.opt_out_params(job, now=now)
                     cursor.execute(opt_outs_merge.compare_sql(stage), params)
-                numbers = int(cursor.rowcount)
+                    numbers = int(cursor.rowcount)
                 self._index(cursor)
                 counts = self._counted(cursor, numbers)
             self._beat(phase="checked", counts=counts, rows_done=0, crashes=0)
@@ -187,6 +190,8 @@ class _Work:
 
     def _counted(self, cursor: object, numbers: int) -> dict[str, int]:
         job, stage = self.job, self.stage
+        if job.kind == "events":
+            return events_merge.events_counted(cursor, stage, job, numbers)
         execute = cursor.execute  # type: ignore[attr-defined]
         staged = job.counts["staged"]
         if staged > numbers:
@@ -247,6 +252,8 @@ class _Work:
         while self.job.rows_done < work:
             after = self.job.rows_done
             upto = min(after + self.merge_rows, work)
+            if self.job.kind == "events":
+                upto = min(upto, after + events_merge.MERGE_EVENTS)
             now = timezone.now()
             with transaction.atomic():
                 done, bounds = self._chunk(after, upto, now)
@@ -258,13 +265,18 @@ class _Work:
                     bounds=_widened(self.job.bounds, bounds),
                     crashes=0,
                 )
-            self._settle(after, upto)
+            if self.job.kind != "events":  # an event makes nobody sendable
+                self._settle(after, upto)
 
     def _chunk(
         self, after: int, upto: int, now: datetime
     ) -> tuple[dict[str, int], dict[str, tuple[int, int]]]:
         job = self.job
         span = {"after": after, "upto": upto}
+        if job.kind == "events":
+            return events_merge.events_chunk(
+                self.stage, job, self.plan, after=after, upto=upto, now=now
+            ), {}
         if job.kind == "opt_outs":
             params = {**opt_outs_merge.opt_out_params(job, now=now), **span}
             return opt_outs_merge.opt_outs_chunk(self.stage, params), {}

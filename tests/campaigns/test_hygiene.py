@@ -17,6 +17,7 @@ from smsmarketing.contacts.models import Contact, SendState
 from smsmarketing.gateways.models import Batch, Gateway, Message
 from smsmarketing.operations import errors
 from tests.campaigns.desk import Desk, desk_make
+from tests.campaigns.desk_pages import signed_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -116,6 +117,19 @@ def test_retired_numbers_are_shown_with_what_they_save(desk: Desk) -> None:
     assert out.recipients == 8
     assert [(each.reason, each.contacts) for each in out.retired] == [("invalid", 1)]
     assert Decimal(out.retired[0].avoided.amount) > 0
+
+
+def test_the_campaigns_page_shows_it(desk: Desk) -> None:
+    campaign = desk.draft()
+    address = f"/admin/campaigns/campaign/{campaign.pk}/change/"
+    page = signed_in(desk.marketer)
+    assert "Look for dead numbers" in page.get(address).content.decode()
+    shown = page.post(address, {"do": "numbers"})
+    assert shown.status_code == 200
+    text = shown.content.decode()
+    assert "Nothing is known of 10 of 10 numbers" in text
+    assert GROUPS["untried"] in text
+    assert GROUPS["failing"] not in text
 
 
 def test_nothing_is_written_and_nothing_of_others_is_shown(desk: Desk) -> None:

@@ -121,7 +121,7 @@ class CampaignAdmin(OperationAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """GET shows the campaign. POST asks (cost, or why somebody got it); it changes nothing."""
+        """GET shows the campaign. POST asks (cost, dead numbers, or why somebody got it)."""
         campaign = self.campaign_or_404(request, object_id)
         if request.method != "POST":
             return self._page(request, campaign)
@@ -131,6 +131,9 @@ class CampaignAdmin(OperationAdmin):
                 campaign,
                 cost=page_call(request, "cost_preview", {"campaign_id": campaign.pk}),
             )
+        if request.POST.get("do") == "numbers":
+            answer = page_call(request, "numbers.hygiene_preview", {"campaign_id": campaign.pk})
+            return self._page(request, campaign, numbers=answer)
         if request.POST.get("do") == "explain":
             phone = request.POST.get("phone", "").strip()
             cleaned = "".join(c for c in phone if c not in " -()./\u00a0")
@@ -209,6 +212,7 @@ class CampaignAdmin(OperationAdmin):
         campaign: Campaign,
         *,
         cost: Answer | None = None,
+        numbers: Answer | None = None,
         why: Answer | None = None,
         phone: str = "",
     ) -> HttpResponse:
@@ -216,7 +220,7 @@ class CampaignAdmin(OperationAdmin):
         if read.error is not None:
             raise PermissionDenied(read.error.message)
         actor = admin_actor(request)
-        asked = next((answer for answer in (cost, why) if answer is not None), Answer())
+        asked = next((answer for answer in (cost, numbers, why) if answer is not None), Answer())
         context = {
             **self.admin_site.each_context(request),
             "title": campaign.name,
@@ -240,6 +244,8 @@ class CampaignAdmin(OperationAdmin):
             },
             "cost": cost.result if cost else None,
             "cost_errors": errors_split(cost, ())[1] if cost else [],
+            "numbers": numbers.result if numbers else None,
+            "numbers_errors": errors_split(numbers, ())[1] if numbers else [],
             "may_cost": actor.may("campaigns.cost_view"),
             "why": why.result if why else None,
             "checks": _checks(why.result) if why and why.result else [],

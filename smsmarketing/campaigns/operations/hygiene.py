@@ -176,6 +176,12 @@ def _estimate(
 
 def _recommendation(found: Hygiene, currency: str) -> str:
     doubtful = [each for each in found.groups if each.waste]
+    unknown = sum(each.recipients for each in found.groups if each.waste is None)
+    if not doubtful and unknown:
+        return (
+            f"Nothing is known of {unknown:,} of {found.recipients:,} numbers: the team has sent too"
+            " few texts to say. Send to a part of them first."
+        )
     if not doubtful:
         return "Nothing speaks against these numbers. No check is needed."
     if found.lookup_gateway is None:

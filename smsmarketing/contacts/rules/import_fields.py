@@ -58,8 +58,8 @@ OPT_OUT_FIELDS: Final = {
 EVENT_FIELDS: Final = {
     "phone": (64, "Phone number of the contact"),
     "country": (2, "Country of numbers without +, two letters"),
-    "customer_key": (80, "Customer id of the contact, instead of the number"),
-    "kind": (40, "Kind: order, payment, shipment, appointment, pickup, offer, custom:<name>"),
+    "customer_key": (80, "Customer id, instead of the number"),
+    "kind": (40, "Kind, such as order or payment"),
     "external_id": (120, "Id of the order, payment, ... in the shop"),
     "source": (80, "System it comes from"),
     "occurred_at": (40, "When it happened"),

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("gateways", "0002_storage_guards"),
+        ("gateways", "0025_inbound_decision"),
     ]
 
     operations = [

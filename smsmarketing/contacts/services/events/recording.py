@@ -136,11 +136,11 @@ def events_record(
         "contacts": [given[place].contact_id for place in places],
         "kinds": [given[place].key.kind for place in places],
     }
-    summaries_lock(_KEYS, keys)
+    summaries = summaries_lock(_KEYS, keys)
     for _ in range(_TRIES):
         places = _round(team_id, given, places, answers, now)
         if not places:
-            summaries_derive(_KEYS, keys)
+            summaries_derive(summaries)
             return answers
     raise RuntimeError("events of other calls keep getting in between")
 

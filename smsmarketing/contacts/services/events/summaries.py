@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from django.db import connection
@@ -29,31 +29,30 @@ SUMMARIES_OPENED: Final = """
     ON CONFLICT (team_id, contact_id, kind) DO NOTHING
 """
 # The newest event of all: by when it happened, then by when its state became true; the last two
-# only so that the answer never depends on the order of arrival.
+# only so that the answer never depends on the order of arrival. LATERAL, and only
+# the contact may lead into an index: on fresh tables the planner takes the one by team and kind and
+# reads every event of the team for each contact.
 SUMMARIES_DERIVED: Final = """
     UPDATE contacts_eventsummary s SET count = d.count, first_at = d.first_at,
-        last_at = d.last_at, last_state = d.last_state, amount_sum = d.amount_sum,
+        last_at = d.last_at, last_state = COALESCE(d.last_state, ''),
+        amount_sum = COALESCE(d.amount_sum, 0),
         mean_gap_days = CASE WHEN d.count > 1 THEN
             extract(epoch FROM d.last_at - d.first_at) / 86400.0 / (d.count - 1) END
-    FROM (
-        SELECT e.team_id, e.contact_id, e.kind, count(*) AS count, min(e.occurred_at) AS first_at,
-            max(e.occurred_at) AS last_at, sum({amount}) AS amount_sum,
+    FROM contacts_eventsummary o
+    JOIN accounts_team t ON t.id = o.team_id
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS count, min(e.occurred_at) AS first_at, max(e.occurred_at) AS last_at,
+            sum({amount}) AS amount_sum,
             left((array_agg(COALESCE(e.properties ->> 'state', '') ORDER BY e.occurred_at DESC,
                 e.updated_at DESC, e.external_id DESC, e.source DESC))[1], 40) AS last_state
-        FROM ({keys}) k
-        JOIN contacts_contactevent e USING (team_id, contact_id, kind)
-        JOIN accounts_team t ON t.id = e.team_id
-        GROUP BY 1, 2, 3
+        FROM contacts_contactevent e
+        WHERE e.contact_id = o.contact_id AND e.kind || '' = o.kind AND e.team_id + 0 = o.team_id
     ) d
-    WHERE s.team_id = d.team_id AND s.contact_id = d.contact_id AND s.kind = d.kind
+    WHERE o.id = ANY(%(ids)s) AND s.id = o.id
 """.replace("{amount}", _AMOUNT.strip())
-SUMMARIES_EMPTIED: Final = """
-    DELETE FROM contacts_eventsummary s USING ({keys}) k
-    WHERE s.team_id = k.team_id AND s.contact_id = k.contact_id AND s.kind = k.kind
-        AND NOT EXISTS (SELECT 1 FROM contacts_contactevent e WHERE e.team_id = k.team_id
-            AND e.contact_id = k.contact_id AND e.kind = k.kind)
-"""
-"""The four statements of a summary, over `keys`: a query of (team_id, contact_id, kind)."""
+SUMMARIES_EMPTIED: Final = (
+    "DELETE FROM contacts_eventsummary s WHERE s.id = ANY(%(ids)s) AND s.count = 0"
+)
 
 _OF_CONTACTS = """
     SELECT team_id, contact_id, kind FROM contacts_contactevent
@@ -71,12 +70,11 @@ def event_summaries_refresh(contact_ids: Collection[int]) -> None:
     """
     if contact_ids:
         params = {"contacts": sorted(contact_ids)}
-        summaries_lock(_OF_CONTACTS, params)
-        summaries_derive(_OF_CONTACTS, params)
+        summaries_derive(summaries_lock(_OF_CONTACTS, params))
 
 
-def summaries_lock(keys: str, params: Mapping[str, Any]) -> None:
-    """Make and lock the summaries that `keys` (a query of team_id, contact_id, kind) selects.
+def summaries_lock(keys: str, params: Mapping[str, Any]) -> list[int]:
+    """Make and lock the summaries that `keys` (a query of team_id, contact_id, kind) selects; their ids.
 
     Whoever records events of the same contact and kind at the same moment waits here, so each
     derives from what the other committed. A row that somebody removed meanwhile is made again.
@@ -85,15 +83,15 @@ def summaries_lock(keys: str, params: Mapping[str, Any]) -> None:
         for _ in range(_TRIES):
             cursor.execute(SUMMARIES_OPENED.replace("{keys}", keys), params)
             cursor.execute(SUMMARIES_LOCKED.replace("{keys}", keys), params)
-            locked, wanted = cursor.rowcount, f"SELECT count(*) FROM ({keys}) k"  # noqa: S608
-            cursor.execute(wanted, params)
-            if cursor.fetchone() == (locked,):
-                return
+            locked = [row[0] for row in cursor.fetchall()]
+            cursor.execute(f"SELECT count(*) FROM ({keys}) k", params)  # noqa: S608
+            if cursor.fetchone() == (len(locked),):
+                return locked
     raise RuntimeError("event summaries keep vanishing under the lock")
 
 
-def summaries_derive(keys: str, params: Mapping[str, Any]) -> None:
+def summaries_derive(ids: Sequence[int]) -> None:
     """Write the locked summaries anew from the events; one without any event is removed."""
     with connection.cursor() as cursor:
-        cursor.execute(SUMMARIES_DERIVED.replace("{keys}", keys), params)
-        cursor.execute(SUMMARIES_EMPTIED.replace("{keys}", keys), params)
+        cursor.execute(SUMMARIES_DERIVED, {"ids": list(ids)})
+        cursor.execute(SUMMARIES_EMPTIED, {"ids": list(ids)})

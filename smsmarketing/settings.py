@@ -10,6 +10,7 @@ from smsmarketing import env
 from smsmarketing.logs import logging_configuration
 from smsmarketing.operations.surfaces.rest.security import SECURITY_SCHEMES
 from smsmarketing.queues import DEFAULT_QUEUE, QUEUES, ROUTES
+from smsmarketing.settings_imports import IMPORT_FOLDER_ROOT as IMPORT_FOLDER_ROOT
 from smsmarketing.settings_imports import IMPORT_UNDO_DAYS as IMPORT_UNDO_DAYS
 from smsmarketing.settings_numbers import *  # noqa: F403
 

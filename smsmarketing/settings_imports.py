@@ -9,3 +9,8 @@ IMPORT_UNDO_DAYS = env.number(
     maximum=365,
     doc="Days after its end in which an import can be undone; what it changed is kept that long.",
 )
+IMPORT_FOLDER_ROOT = env.text(
+    "IMPORT_FOLDER_ROOT",
+    default="",
+    doc="Folder below which import folders may lie; empty: no scheduled imports from folders.",
+)

@@ -21,3 +21,6 @@ class GatewaysConfig(AppConfig):
         contacts.last_message_provider = history.contact_last_message  # type: ignore[attr-defined]
         undo = import_module("smsmarketing.contacts.services.imports.undo_sql")
         undo.message_test = history.contact_message_test  # type: ignore[attr-defined]
+        folders = import_module("smsmarketing.contacts.services.imports.folders")
+        notes = import_module("smsmarketing.gateways.services.person_notes")
+        folders.problem_told = notes.import_problem_tell  # type: ignore[attr-defined]

@@ -119,6 +119,8 @@ def valid(desk: Desk) -> Valid:
             }
         ],
         "evidence": "contract 17 with the carrier",
+        "folder": "nowhere",
+        "mapping": {"phone": "phone"},
         "gateway_id": world.gateway.pk,
         "decision": "opt_out",
         "import_id": NOWHERE,

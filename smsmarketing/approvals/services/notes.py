@@ -43,6 +43,13 @@ def requester_notify(request: ActionRequest, *, kind: str, text: str, now: datet
     _write(people, request, kind=kind, text=text, now=now)
 
 
+def person_tell(person: User, *, kind: str, text: str, url: str, now: datetime) -> None:
+    """Tell one person something that is about no request."""
+    OwnerNotification.objects.create(
+        user=person, kind=kind, text=text[:300], url=url, created_at=now
+    )
+
+
 def _write(
     people: Iterable[User], request: ActionRequest, *, kind: str, text: str, now: datetime
 ) -> None:

@@ -1,6 +1,7 @@
 """Contacts in the admin: rows to read, and the import wizard. Views hold no rule: they call operations."""
 
 from smsmarketing.contacts.admin.fields import CustomFieldAdmin
+from smsmarketing.contacts.admin.import_folders import ImportFolderAdmin
 from smsmarketing.contacts.admin.imports import ImportJobAdmin
 from smsmarketing.contacts.admin.people import ContactAdmin
 from smsmarketing.contacts.admin.rows import AudienceAdmin, ConsentEventAdmin, SuppressionAdmin
@@ -10,6 +11,7 @@ __all__ = [
     "ConsentEventAdmin",
     "ContactAdmin",
     "CustomFieldAdmin",
+    "ImportFolderAdmin",
     "ImportJobAdmin",
     "SuppressionAdmin",
 ]

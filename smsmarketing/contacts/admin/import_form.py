@@ -10,10 +10,20 @@ from smsmarketing.accounts.selectors import brands_visible
 from smsmarketing.contacts.admin.import_calls import page_call
 from smsmarketing.contacts.models import Audience, ImportFile, ImportMapping
 from smsmarketing.contacts.rules.consent import BASES, METHODS
-from smsmarketing.contacts.rules.import_fields import FIELDS, KINDS, mapping_guess
+from smsmarketing.contacts.rules.import_fields import (
+    FIELDS,
+    KINDS,
+    OPT_OUT_REASONS,
+    mapping_guess,
+)
 from smsmarketing.contacts.rules.import_files import DELIMITERS, ENCODINGS
 from smsmarketing.contacts.selectors import audiences_visible
-from smsmarketing.contacts.services.imports import FileLook, file_look, mapping_for, mapping_save
+from smsmarketing.contacts.services.imports import (
+    FileLook,
+    evidence_record,
+    file_look,
+    mapping_for,
+)
 from smsmarketing.operations.errors import InvalidInput, OperationError
 from smsmarketing.operations.types import Actor, Held
 
@@ -24,8 +34,10 @@ _CONSENT = (
     "basis",
     "source_url",
     "captured_at",
+    "expires_at",
     "form_version",
     "language",
+    "evidence_id",
 )
 
 
@@ -100,9 +112,10 @@ class MappingForm:
         if "read_again" in self.given:
             return None
         audience_id = self._audience_id()
+        evidence_id = self._evidence_id()
         if self.on_top:
             return None
-        answer = page_call(self.request, "imports.preview", self._payload(audience_id))
+        answer = page_call(self.request, "imports.preview", self._payload(audience_id, evidence_id))
         if isinstance(answer, Held):
             self.on_top.append(answer.message)
             return None
@@ -112,7 +125,16 @@ class MappingForm:
         name = self.given.get("save_as", "").strip()
         brand = self._brand()
         if name and brand:
-            mapping_save(team_id=brand.team_id, kind=self.kind, name=name, mapping=self.mapping)
+            page_call(
+                self.request,
+                "import_mappings.save",
+                {
+                    "brand_id": brand.pk,
+                    "kind": self.kind,
+                    "name": name,
+                    "mapping": self.mapping,
+                },
+            )
         return int(answer.result.import_id)  # type: ignore[attr-defined]
 
     def _audience_id(self) -> int | None:
@@ -138,7 +160,18 @@ class MappingForm:
             return None
         return int(answer.result.audience_id)  # type: ignore[attr-defined]
 
-    def _payload(self, audience_id: int | None) -> dict[str, Any]:
+    def _evidence_id(self) -> str:
+        """The document that was uploaded with the form, or before it."""
+        part = self.request.FILES.get("evidence")
+        if part is None or self.kind != "contacts":
+            return str(self.given.get("consent.evidence_id", ""))
+        try:
+            return str(evidence_record(self.actor, part.chunks(), part.name or "evidence").pk)
+        except OperationError as error:
+            self._refused(error, prefix="consent.evidence_id")
+            return ""
+
+    def _payload(self, audience_id: int | None, evidence_id: str) -> dict[str, Any]:
         brand = self._brand()
         payload: dict[str, Any] = {
             "upload_id": str(self.upload.pk),
@@ -148,6 +181,7 @@ class MappingForm:
             "encoding": self.look.encoding,
             "delimiter": self._delimiter(),
             "default_region": self.given.get("default_region", "").strip().upper() or None,
+            "date_order": self.given.get("date_order", ""),
         }
         if self.kind == "opt_outs":
             payload["scope"] = self.given.get("scope", "brand")
@@ -159,7 +193,11 @@ class MappingForm:
             return payload
         tags = self.given.get("tags", "").replace(";", ",").split(",")
         consent = {name: self.given.get(f"consent.{name}", "").strip() for name in _CONSENT}
-        filled = any(consent[name] for name in ("disclosure_text", "source_url", "captured_at"))
+        consent["evidence_id"] = evidence_id
+        filled = any(
+            consent[name]
+            for name in ("disclosure_text", "source_url", "captured_at", "evidence_id")
+        )
         return payload | {
             "audience_id": audience_id,
             "tags": [tag.strip() for tag in tags if tag.strip()],
@@ -220,6 +258,7 @@ class MappingForm:
             "delimiters": list(DELIMITERS),
             "delimiter": self._delimiter(),
             "methods": METHODS,
+            "reasons": OPT_OUT_REASONS,
             "bases": [name for name in BASES if name != "import"],
             "values": values,
             "consent_values": {name: values.get(f"consent.{name}", "") for name in _CONSENT},

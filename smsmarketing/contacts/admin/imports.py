@@ -25,8 +25,10 @@ from smsmarketing.accounts.selectors import brands_visible
 from smsmarketing.contacts.admin.import_calls import page_call, started_tell
 from smsmarketing.contacts.admin.import_form import MappingForm
 from smsmarketing.contacts.admin.import_rejects import rejects_response
+from smsmarketing.contacts.admin.import_undo import may_undo, undo_page
 from smsmarketing.contacts.models import ImportFile, ImportJob
 from smsmarketing.contacts.operations.import_shapes import import_out
+from smsmarketing.contacts.operations.import_undo import undo_words
 from smsmarketing.contacts.rules.import_fields import KINDS
 from smsmarketing.contacts.rules.import_files import SIZE_MAX
 from smsmarketing.contacts.selectors import imports_visible
@@ -39,6 +41,20 @@ from smsmarketing.operations.surfaces.admin.actors import admin_actor
 from smsmarketing.operations.types import Actor
 
 START = "contacts.import_start"
+OPEN = ("uploaded", "running", "undoing")
+PHASE_WORDS = {
+    "": "waiting for a worker",
+    "reading": "reading the file",
+    "comparing": "comparing with the contacts",
+    "checked": "comparing with the contacts",
+    "merging": "bringing the rows in",
+    "trashing": "taking new contacts to the trash",
+    "returned": "taking contacts back to the trash",
+    "consents": "ending the recorded consents",
+    "fields": "giving earlier values back",
+    "members": "taking contacts off the list",
+    "states": "checking who knows the brand",
+}
 _BLOCK = 2**20
 
 
@@ -87,6 +103,7 @@ class ImportJobAdmin(OperationAdmin):
             path("new/", wrap(self.upload_page), name="contacts_import_new"),
             path("new/<uuid:upload_id>/", wrap(self.mapping_page), name="contacts_import_mapping"),
             path("<int:pk>/progress/", wrap(self.progress), name="contacts_import_progress"),
+            path("<int:pk>/undo/", wrap(self.undo_page), name="contacts_import_undo"),
             path("<int:pk>/rejected.csv", wrap(self.rejects), name="contacts_import_rejects"),
             *super().get_urls(),
         ]
@@ -201,14 +218,23 @@ class ImportJobAdmin(OperationAdmin):
             "opts": self.model._meta,
             "job": job,
             "shown": shown,
-            "open": job.state in ("uploaded", "running"),
+            "open": job.state in OPEN,
+            "phase_words": PHASE_WORDS.get(job.phase, job.phase),
             "may_start": admin_actor(request).may(START),
+            "may_undo": may_undo(job, admin_actor(request)),
+            "undo_words": undo_words(job.undo_counts) if job.undo_counts else [],
             "audience": job.audience,
             "consent": job.options.get("consent"),
             "by_row": any(name.startswith("consent.") for name in job.mapping.values()),
             "silent": _silent(job),
         }
         return TemplateResponse(request, "admin/contacts/import_page.html", context)
+
+    def undo_page(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """What an undo would do, in words, and the button that does it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return undo_page(self, request, self._job(request, str(pk)))
 
     def progress(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The live figures, for the page's script."""
@@ -246,7 +272,7 @@ def _allowed(request: HttpRequest) -> None:
 
 def _silent(job: ImportJob) -> bool:
     """Whether a job that should be worked on shows no sign of life: the worker is probably not up."""
-    if job.state not in ("uploaded", "running"):
+    if job.state not in OPEN:
         return False
     last = job.heartbeat_at or job.started_at or job.created_at
     return (timezone.now() - last).total_seconds() > 30

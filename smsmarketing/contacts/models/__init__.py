@@ -8,6 +8,8 @@ from smsmarketing.contacts.models.fields import CustomField
 from smsmarketing.contacts.models.imports import (
     EvidenceFile,
     ImportFile,
+    ImportFolder,
+    ImportFolderFile,
     ImportJob,
     ImportMapping,
     ImportReject,
@@ -24,6 +26,8 @@ __all__ = [
     "EventSummary",
     "EvidenceFile",
     "ImportFile",
+    "ImportFolder",
+    "ImportFolderFile",
     "ImportJob",
     "ImportMapping",
     "ImportReject",

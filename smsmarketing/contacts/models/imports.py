@@ -73,6 +73,58 @@ class ImportMapping(models.Model):
         return self.name
 
 
+class ImportFolder(models.Model):
+    """A folder below IMPORT_FOLDER_ROOT that is looked into again and again for new files.
+
+    A file is brought in by `imports.start` in the name of `responsible`, with that person's rights
+    of the moment and under the approval policies. No file twice: its SHA-256 is looked for.
+    """
+
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
+    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=80)
+    folder = models.CharField(max_length=300, help_text="Path below IMPORT_FOLDER_ROOT.")
+    pattern = models.CharField(max_length=80, default="*.csv", help_text="Names, with * and ?.")
+    options = models.JSONField(
+        default=dict, help_text="The input of imports.start, without the file."
+    )
+    every_minutes = models.PositiveIntegerField(default=15)
+    responsible = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    active = models.BooleanField(default=True)
+    seen = models.JSONField(default=dict, help_text="Name → [size, time] at the last look.")
+    looked_at = models.DateTimeField(null=True)
+    problem = models.CharField(max_length=300, blank=True, help_text="What a person must mend.")
+    version = models.IntegerField(default=1)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["team", "name"], name="import_folder_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ImportFolderFile(models.Model):
+    """What became of a file of a folder."""
+
+    folder = models.ForeignKey(ImportFolder, on_delete=models.CASCADE, related_name="files")
+    file_name = models.CharField(max_length=200)
+    sha256 = models.CharField(max_length=64)
+    outcome = models.CharField(max_length=12, help_text="started, held, skipped or failed.")
+    note = models.CharField(max_length=300, blank=True)
+    job_id = models.BigIntegerField(null=True)
+    action_request_id = models.UUIDField(null=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.file_name}: {self.outcome}"
+
+
 class ImportJob(FSMModel):
     """One uploaded CSV: uploaded → previewed → running → done | failed → undoing → undone.
 

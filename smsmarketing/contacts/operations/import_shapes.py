@@ -16,6 +16,22 @@ from smsmarketing.operations.types import Input, Output
 _TEXT_MAX = 200_000
 _REJECTS_SHOWN = 50
 
+ImportKind = Literal["contacts", "opt_outs", "events"]
+DateOrder = Literal["", "day_first", "month_first"]
+OptOutReason = Literal[
+    "opt_out",
+    "complaint",
+    "blocked",
+    "legal",
+    "registry",
+    "invalid",
+    "landline",
+    "reassigned",
+    "carrier_block",
+    "unreachable",
+    "manual",
+]
+Tags = list[Annotated[str, Field(max_length=60)]]
 _Encoding = Literal["utf-8", "utf-8-bom", "utf-16-le", "utf-16-be", "latin-1", "big5", "gb18030"]
 
 
@@ -68,9 +84,7 @@ class FileIn(Input):
         description="The CSV itself, header first, instead of an upload; at most 200 kB.",
     )
     file_name: str = Field(default="inline.csv", max_length=200, description="Name to show.")
-    kind: Literal["contacts", "opt_outs", "events"] = Field(
-        default="contacts", description="What the rows are."
-    )
+    kind: ImportKind = Field(default="contacts", description="What the rows are.")
     event_kind: str = Field(
         default="order",
         max_length=40,
@@ -104,13 +118,11 @@ class FileIn(Input):
         pattern="^[A-Z]{2}$",
         description="Country of numbers written without one, e.g. GB; without it they are rejected.",
     )
-    date_order: Literal["", "day_first", "month_first"] = Field(
+    date_order: DateOrder = Field(
         default="",
         description="How 04/05/2026 is meant in date columns; without it such a row is rejected.",
     )
-    tags: list[Annotated[str, Field(max_length=60)]] = Field(
-        default=[], max_length=20, description="Tags for every contact."
-    )
+    tags: Tags = Field(default=[], max_length=20, description="Tags for every contact.")
     consent: FileConsentIn | None = Field(
         default=None,
         description="Evidence for the whole file. Without any the contacts are not texted.",
@@ -118,19 +130,9 @@ class FileIn(Input):
     scope: Literal["brand", "global"] = Field(
         default="brand", description="What opt-outs hold for: this brand, or every brand."
     )
-    reason: Literal[
-        "opt_out",
-        "complaint",
-        "blocked",
-        "legal",
-        "registry",
-        "invalid",
-        "landline",
-        "reassigned",
-        "carrier_block",
-        "unreachable",
-        "manual",
-    ] = Field(default="opt_out", description="Reason of opt-outs whose row names none.")
+    reason: OptOutReason = Field(
+        default="opt_out", description="Reason of opt-outs whose row names none."
+    )
 
 
 class StartIn(FileIn):

@@ -21,11 +21,13 @@ from smsmarketing.contacts.services import imports
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput, NotFound
 from smsmarketing.operations.types import (
+    PUBLIC_SURFACES,
     Approval,
     Context,
     Kind,
     Operation,
     RestRoute,
+    Surface,
     Target,
 )
 
@@ -241,6 +243,7 @@ registry.add(
         scope="sms:contacts.write",
         requires=("imports.preview",),
         approval=Approval.POLICY,
+        surfaces=PUBLIC_SURFACES | {Surface.SYSTEM},  # import folders, in a person's name
         rest=RestRoute("POST", "/imports"),
         group="contacts",
     ),

@@ -8,7 +8,9 @@ from smsmarketing.contacts.selectors.contacts import (
     audiences_visible,
     contacts_visible,
     evidence_visible,
+    folders_visible,
     imports_visible,
+    mappings_visible,
     segments_visible,
 )
 from smsmarketing.contacts.selectors.suppressions import (
@@ -35,9 +37,11 @@ __all__ = [
     "audiences_visible",
     "contacts_visible",
     "evidence_visible",
+    "folders_visible",
     "history_provider",
     "imports_visible",
     "last_message_provider",
+    "mappings_visible",
     "segments_visible",
     "suppressed_now",
     "suppressed_phones",

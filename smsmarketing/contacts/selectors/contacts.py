@@ -11,7 +11,9 @@ from smsmarketing.contacts.models import (
     Audience,
     Contact,
     EvidenceFile,
+    ImportFolder,
     ImportJob,
+    ImportMapping,
     Segment,
     SendState,
 )
@@ -39,6 +41,16 @@ def segments_visible(actor: Actor) -> QuerySet[Segment]:
 def imports_visible(actor: Actor) -> QuerySet[ImportJob]:
     """Imports of the actor's teams."""
     return _of_teams(ImportJob.objects.all(), actor)
+
+
+def mappings_visible(actor: Actor) -> QuerySet[ImportMapping]:
+    """Saved column mappings of the actor's teams."""
+    return _of_teams(ImportMapping.objects.all(), actor)
+
+
+def folders_visible(actor: Actor) -> QuerySet[ImportFolder]:
+    """Watched folders of the actor's teams."""
+    return _of_teams(ImportFolder.objects.all(), actor)
 
 
 def evidence_visible(actor: Actor) -> QuerySet[EvidenceFile]:

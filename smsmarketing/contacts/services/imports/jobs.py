@@ -270,7 +270,14 @@ def import_fail(job_id: int, *, code: str, message: str) -> None:
 def mapping_save(
     *, team_id: int, kind: str, name: str, mapping: Mapping[str, str]
 ) -> ImportMapping:
-    """Keep a mapping under a name for the team; the same name again replaces it."""
+    """Keep a mapping under a name for the team; the same name again replaces it. Raises InvalidInput
+    for fields that do not exist, or no phone.
+    """
+    faults = mapping_faults(mapping, list(mapping), kind)
+    if faults:
+        raise InvalidInput(
+            "The columns do not fit. " + next(iter(faults.values())), field_errors=faults
+        )
     row, _ = ImportMapping.objects.update_or_create(
         team_id=team_id, kind=kind, name=name[:80], defaults={"mapping": dict(mapping)}
     )

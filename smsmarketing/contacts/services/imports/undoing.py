@@ -62,6 +62,11 @@ def undo_check(job: ImportJob, *, now: datetime) -> None:
             "An import of opt-outs is never undone: a no stays a no. Lift a wrong one by itself,"
             " with the evidence of new consent."
         )
+    if job.kind != "contacts":
+        raise Conflict(
+            "Only an import of contacts is undone as a whole. Correct wrong events by importing them"
+            " again, right, under the same ids."
+        )
     if job.state in ("undoing", "undone"):
         raise Conflict("This import is undone already, or the undo is at work. See its status.")
     if job.state not in ("done", "failed"):

@@ -6,7 +6,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const bar = document.getElementById("import-bar");
   const percent = document.getElementById("import-percent");
   const phase = document.getElementById("import-phase");
-  const words = { reading: "Reading the file", comparing: "Comparing with the contacts", checked: "Comparing with the contacts", merging: "Bringing the rows in", "": "Waiting for a worker" };
+  const words = { reading: "Reading the file", comparing: "Comparing with the contacts", checked: "Comparing with the contacts", merging: "Bringing the rows in", trashing: "Taking new contacts to the trash", returned: "Taking contacts back to the trash", consents: "Ending the recorded consents", fields: "Giving earlier values back", members: "Taking contacts off the list", states: "Checking who knows the brand", "": "Waiting for a worker" };
   const ask = async () => {
     try {
       const answer = await fetch(live.dataset.url, { credentials: "same-origin" });

@@ -1,55 +1,18 @@
-"""Secrets of gateways at rest: AES-256-GCM under settings.CREDENTIALS_KEYS (ASVS 11.3).
-
-The key's id stands in the ciphertext, so keys can be rotated; the row and the field are bound as
-associated data, so a ciphertext copied to another row does not open.
-"""
+"""Secrets of gateways at rest, sealed by `operations.encryption`, bound to their row and field."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from django.conf import settings
 from django.utils.crypto import constant_time_compare
 
 from smsmarketing.gateways.models import Gateway
+from smsmarketing.operations.encryption import SecretUnreadable, secret_open, secret_seal
 
-_FORMAT = b"\x01"
-_NONCE_BYTES = 12
-
-
-class CredentialsUnreadable(Exception):
-    """The ciphertext was made with a key that is gone, was changed, or belongs to another row."""
-
-
-def secret_seal(plain: bytes, *, bound_to: str) -> bytes:
-    """Encrypt under the first key. `bound_to` names row and field and is needed to open it."""
-    key_id, secret = next(iter(settings.CREDENTIALS_KEYS.items()))
-    name = key_id.encode("ascii")
-    nonce = os.urandom(_NONCE_BYTES)
-    sealed = AESGCM(_key(secret)).encrypt(nonce, plain, bound_to.encode())
-    return _FORMAT + bytes([len(name)]) + name + nonce + sealed
-
-
-def secret_open(sealed: bytes, *, bound_to: str) -> bytes:
-    """Decrypt with the key that the ciphertext names. Raises CredentialsUnreadable."""
-    if len(sealed) < 2 or sealed[:1] != _FORMAT:
-        raise CredentialsUnreadable("This gateway has no stored credentials. Enter them again.")
-    end = 2 + sealed[1]
-    secret = settings.CREDENTIALS_KEYS.get(sealed[2:end].decode("ascii", "replace"))
-    if secret is None:
-        raise CredentialsUnreadable("The key of these credentials is not in CREDENTIALS_KEYS.")
-    nonce, body = sealed[end : end + _NONCE_BYTES], sealed[end + _NONCE_BYTES :]
-    try:
-        return AESGCM(_key(secret)).decrypt(nonce, body, bound_to.encode())
-    except InvalidTag as exc:
-        raise CredentialsUnreadable(
-            "The stored credentials were changed or belong to another gateway. Enter them again."
-        ) from exc
+CredentialsUnreadable = SecretUnreadable
+"""The name under which this app speaks of it."""
 
 
 def credentials_write(gateway: Gateway, values: Mapping[str, str]) -> None:
@@ -96,7 +59,3 @@ def _bound(gateway: Gateway, field: str) -> str:
     if gateway.pk is None:
         raise ValueError("save the gateway before its secrets: they are bound to its id")
     return f"gateways.gateway:{gateway.pk}:{field}"
-
-
-def _key(secret: str) -> bytes:
-    return hashlib.sha256(b"smsmarketing.gateways.credentials:" + secret.encode()).digest()

@@ -10,14 +10,13 @@ from smsmarketing.gateways.credentials import (
     CredentialsUnreadable,
     credentials_read,
     credentials_write,
-    secret_open,
-    secret_seal,
     webhook_secret_matches,
     webhook_secret_read,
 )
 from smsmarketing.gateways.models import Gateway
 from smsmarketing.gateways.rules.senders import sender_problem, sender_reserved
 from smsmarketing.gateways.services import sender_create
+from smsmarketing.operations.encryption import secret_open, secret_seal
 from smsmarketing.operations.errors import InvalidInput
 from tests.gateways.world import World, world_make
 

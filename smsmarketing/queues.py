@@ -15,4 +15,5 @@ ROUTES = {
     "gateways.batch_run_transactional": {"queue": "transactional"},
     "gateways.batch_run_urgent": {"queue": "otp"},
     "gateways.receipts_apply": {"queue": "dlr"},
+    "webhooks.deliver": {"queue": "callbacks"},
 }

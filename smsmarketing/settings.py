@@ -136,6 +136,7 @@ INSTALLED_APPS = [
     "mcp_server",
     "smsmarketing.operations",
     "smsmarketing.accounts",
+    "smsmarketing.webhooks",
     "smsmarketing.approvals",
     "smsmarketing.contacts",
     "smsmarketing.gateways",
@@ -313,6 +314,19 @@ DISPATCH_LEASE_SECONDS = env.number(
     default=20,
     minimum=2,
     doc="How long a silent worker keeps its messages; after that others go on and what it had on the wire is unknown.",
+)
+
+# --- Going out ---------------------------------------------------------------------------------------------
+INTEGRATIONS_ALLOW_PRIVATE_ADDRESSES = env.flag(
+    "INTEGRATIONS_ALLOW_PRIVATE_ADDRESSES",
+    default=False,
+    doc="Let webhooks reach your own network (loopback, private ranges), there also by http and on any port."
+    " Link-local addresses, such as a cloud's metadata service, stay refused.",
+)
+INTEGRATIONS_ALLOW_HTTP = env.flag(
+    "INTEGRATIONS_ALLOW_HTTP",
+    default=False,
+    doc="Let webhooks go to public addresses without TLS. What they say can then be read on the way.",
 )
 
 # --- Surfaces ----------------------------------------------------------------------------------------------

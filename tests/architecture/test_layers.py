@@ -13,11 +13,12 @@ from tools.embedded.place import CHECKOUT
 
 # From the top to the bottom; contacts and approvals do not know each other.
 RANKS = {
-    "reporting": 6,
-    "campaigns": 5,
-    "gateways": 4,
-    "contacts": 3,
-    "approvals": 3,
+    "reporting": 7,
+    "campaigns": 6,
+    "gateways": 5,
+    "contacts": 4,
+    "approvals": 4,
+    "webhooks": 3,
     "accounts": 2,
     "operations": 1,
 }

@@ -1,0 +1,33 @@
+"""The events that an endpoint can be told of, and the states of telling it."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+STATES: Final = ("pending", "delivered", "failed", "abandoned")
+
+PING: Final = "ping"
+"""What webhooks.test sends; nobody subscribes to it."""
+
+KINDS: Final[dict[str, str]] = {
+    "opt_out.created": "A number must not be texted any more.",
+    "opt_out.lifted": "A suppression ended: the person wrote START, people lifted it, or it ran out.",
+    "consent.granted": "A person agreed.",
+    "consent.revoked": "A person took a consent back, or it ended.",
+    "contact.erased": "A person's data was erased; erase it at your end too.",
+}
+"""Kind → what it means."""
+
+KindName = Literal[
+    "opt_out.created",
+    "opt_out.lifted",
+    "consent.granted",
+    "consent.revoked",
+    "contact.erased",
+]
+"""The keys of KINDS, for inputs."""
+
+SUBJECTS_MOST: Final = 100
+"""How many numbers one event names: a file of a million opt-outs is ten thousand deliveries, not a
+million.
+"""

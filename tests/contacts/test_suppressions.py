@@ -69,10 +69,11 @@ def test_stop_twice_is_one_row(brand: Brand, make_contact: Callable[..., Contact
 
 
 def test_a_wider_no_is_added_beside_the_narrower(brand: Brand) -> None:
-    narrow = stop(GB, brand, purposes=["marketing"], expires_at=timezone.now() + timedelta(days=1))
-    wide = stop(GB, brand)
+    block = {"reason": "blocked", "purposes": ["marketing"]}
+    narrow = stop(GB, brand, **block, expires_at=timezone.now() + timedelta(days=1))
+    wide = stop(GB, brand, reason="blocked")
     assert wide.pk != narrow.pk
-    assert stop(GB, brand, purposes=["marketing"]).pk == wide.pk
+    assert stop(GB, brand, **block).pk == wide.pk
     assert Suppression.objects.count() == 2
 
 
@@ -139,7 +140,13 @@ def test_a_block_of_one_sender_leaves_other_senders_alone(brand: Brand) -> None:
 
 def test_an_expired_no_ends_and_a_new_one_counts(brand: Brand) -> None:
     now = timezone.now()
-    stop(GB, brand, expires_at=now - timedelta(seconds=1), at=now - timedelta(days=2))
+    stop(
+        GB,
+        brand,
+        reason="blocked",
+        expires_at=now - timedelta(seconds=1),
+        at=now - timedelta(days=2),
+    )
     assert suppressed_phones([GB], brand_id=brand.pk, purpose="marketing") == {}
     stop(GB, brand)
     assert suppressed_phones([GB], brand_id=brand.pk, purpose="marketing") == {GB: "opted_out"}
@@ -154,6 +161,7 @@ def test_an_expired_no_ends_and_a_new_one_counts(brand: Brand) -> None:
         ({"brand": None}, "brand"),
         ({"scope": "sender"}, "sender"),
         ({"scope": "global"}, "brand"),
+        ({"expires_at": timezone.now() + timedelta(days=1)}, "expires_at"),
     ],
 )
 def test_an_incomplete_no_is_refused(brand: Brand, changes: dict[str, Any], field: str) -> None:

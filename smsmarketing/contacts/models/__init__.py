@@ -1,7 +1,12 @@
 """People, what they agreed to, and what they refused."""
 
 from smsmarketing.contacts.models.audiences import Audience, AudienceMember, Segment
-from smsmarketing.contacts.models.consent import ConsentEvent, Suppression, SuppressionLift
+from smsmarketing.contacts.models.consent import (
+    BlockClearing,
+    ConsentEvent,
+    Suppression,
+    SuppressionLift,
+)
 from smsmarketing.contacts.models.contacts import Contact, SendState
 from smsmarketing.contacts.models.events import ContactEvent, EventSummary
 from smsmarketing.contacts.models.fields import CustomField
@@ -19,6 +24,7 @@ from smsmarketing.contacts.models.imports import (
 __all__ = [
     "Audience",
     "AudienceMember",
+    "BlockClearing",
     "ConsentEvent",
     "Contact",
     "ContactEvent",

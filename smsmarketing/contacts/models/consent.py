@@ -5,8 +5,17 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from smsmarketing.accounts.models import Brand
+from smsmarketing.accounts.models import Brand, User
 from smsmarketing.contacts.models.contacts import Contact
+from smsmarketing.contacts.rules.lifting import GROUNDS
+from smsmarketing.contacts.rules.suppressions import (
+    EXPIRING_REASONS,
+    PURPOSES,
+    REASONS,
+    SCOPES,
+    SOURCES,
+    SYNC_STATES,
+)
 
 
 class ConsentEvent(models.Model):
@@ -87,7 +96,7 @@ class Suppression(models.Model):
         max_length=24,
         help_text=(
             "opt_out, complaint, invalid, landline, blocked, reassigned, legal, registry, "
-            "carrier_block, unreachable or manual."
+            "carrier_block, unreachable, unknown_subscriber or manual."
         ),
     )
     source = models.CharField(
@@ -95,8 +104,19 @@ class Suppression(models.Model):
     )
     language = models.CharField(max_length=12, blank=True)
     evidence = models.JSONField(default=dict, help_text="Proof per [R-2.20].")
-    sync_state = models.CharField(max_length=16, default="local_only")
+    sync_state = models.CharField(
+        max_length=16,
+        default="local_only",
+        help_text="Whether the team's own systems were told: local_only, pending, synced or failed.",
+    )
     created_at = models.DateTimeField()
+    repeated_at = models.DateTimeField(
+        null=True, help_text="When the same was said again last; a lift must be newer than this."
+    )
+    version = models.IntegerField(
+        db_default=1,
+        help_text="Grows when it is said again, so that a lift asked before is refused.",
+    )
     expires_at = models.DateTimeField(null=True)
     lifted_at = models.DateTimeField(null=True)
     import_job_id = models.BigIntegerField(null=True)
@@ -109,10 +129,61 @@ class Suppression(models.Model):
                 condition=models.Q(lifted_at=None),
             ),
             models.Index(fields=["-created_at", "-id"], name="suppression_newest"),
+            models.Index(
+                fields=["expires_at"],
+                name="suppression_runs_out",
+                condition=models.Q(lifted_at=None, expires_at__isnull=False),
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(reason__in=REASONS), name="suppression_reason_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(scope__in=SCOPES), name="suppression_scope_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(source__in=SOURCES), name="suppression_source_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(sync_state__in=SYNC_STATES), name="suppression_sync_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(purposes__contained_by=list(PURPOSES)),
+                name="suppression_purposes_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(expires_at=None) | models.Q(reason__in=EXPIRING_REASONS),
+                name="suppression_said_by_people_lasts",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(scope="global", brand=None, sender="")
+                | models.Q(scope="brand", brand__isnull=False, sender="")
+                | models.Q(scope="sender") & ~models.Q(sender="")
+                | models.Q(scope="purpose", sender=""),
+                name="suppression_scope_whole",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.reason} ({self.scope}) {self.pk}"
+
+
+class BlockClearing(models.Model):
+    """One act of a person that ended the blocks of a brand; it can be taken back as a whole."""
+
+    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+")
+    reasons = ArrayField(models.CharField(max_length=24), help_text="blocked, manual or both.")
+    count = models.IntegerField(help_text="How many blocks it ended.")
+    note = models.CharField(max_length=300)
+    action_request_id = models.UUIDField(null=True)
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+    undone_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    undone_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"clearing {self.pk} of {self.count} blocks"
 
 
 class SuppressionLift(models.Model):
@@ -124,7 +195,29 @@ class SuppressionLift(models.Model):
     consent_event = models.ForeignKey(
         ConsentEvent, on_delete=models.PROTECT, null=True, related_name="+"
     )
+    ground = models.CharField(
+        max_length=24,
+        db_default="start",
+        help_text="start, new_consent, mistake, number_checked, withdrawn, decision or expired.",
+    )
+    document = models.CharField(
+        max_length=300,
+        blank=True,
+        db_default="",
+        help_text="Where the proof is kept, for a lift by people.",
+    )
+    action_request_id = models.UUIDField(null=True, help_text="The approval of a lift by people.")
+    clearing = models.ForeignKey(
+        BlockClearing, on_delete=models.PROTECT, null=True, related_name="lifts"
+    )
     created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(ground__in=GROUNDS), name="suppression_lift_ground_known"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"lift of suppression {self.suppression_id}"

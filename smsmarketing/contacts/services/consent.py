@@ -11,6 +11,7 @@ from django.utils import timezone
 from smsmarketing.accounts.models import Brand
 from smsmarketing.contacts.models import ConsentEvent, Contact
 from smsmarketing.contacts.rules.consent import ConsentEvidence, consent_expiry, consent_faults
+from smsmarketing.contacts.services.outbound import consent_emit
 from smsmarketing.contacts.services.states import send_state_refresh
 from smsmarketing.operations.errors import ConsentIncomplete
 
@@ -73,6 +74,7 @@ def consent_record(
     )
     Contact.objects.filter(pk=contact.pk).update(version=F("version") + 1, updated_at=now)
     send_state_refresh([contact.pk], [brand.pk], now=now)
+    consent_emit(event)
     return event
 
 

@@ -7,13 +7,15 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Value
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from smsmarketing.accounts.models import Brand
 from smsmarketing.contacts.models import ConsentEvent, Contact, Suppression, SuppressionLift
 from smsmarketing.contacts.phones import hash_key_id, phone_hash, phone_hashes
 from smsmarketing.contacts.rules.suppressions import (
+    EXPIRING_REASONS,
     LIFTABLE_REASONS,
     PURPOSES,
     REASONS,
@@ -21,6 +23,7 @@ from smsmarketing.contacts.rules.suppressions import (
     purposes_default,
 )
 from smsmarketing.contacts.selectors.suppressions import suppressions_live
+from smsmarketing.contacts.services.outbound import consent_emit, lifts_emit, suppression_emit
 from smsmarketing.contacts.services.states import send_state_refresh, send_states_settle
 from smsmarketing.operations.errors import InvalidInput
 
@@ -42,21 +45,30 @@ def suppression_add(
     """Record that a number (E.164, known or not) must not be texted; it holds from this commit on.
 
     Without `purposes` the reason's own apply [R-2.14]. A row that already covers all of this is
-    returned instead of a second one; a wider one is added beside the narrower. In the caller's
-    transaction: the send states follow and the contact's version grows, so that a stale upsert
-    cannot overwrite the opt-out [R-8.7]. Raises InvalidInput for a scope that lacks its brand or
-    sender, or an unknown reason or purpose.
+    returned instead of a second one, and notes that it was said again, which makes a lift that was
+    asked before stale; a wider one is added beside the narrower. In the caller's transaction: the
+    send states follow and the contact's version grows, so that a stale upsert cannot overwrite the
+    opt-out [R-8.7]; the team's own systems are told after the commit. Raises InvalidInput for a
+    scope that lacks its brand or sender, an unknown reason or purpose, or an end for what a person
+    said.
     """
-    _checked(scope=scope, reason=reason, purposes=purposes, brand=brand, sender=sender)
+    _checked(
+        scope=scope,
+        reason=reason,
+        purposes=purposes,
+        brand=brand,
+        sender=sender,
+        expires_at=expires_at,
+    )
     now = at or timezone.now()
     wanted = tuple(purposes) or purposes_default(reason, plus_one=phone.startswith("+1"))
-    _number_lock(phone)
+    number_lock(phone)
     contact = Contact.objects.select_for_update().filter(phone=phone).first()
     hashed = bytes(contact.phone_hash) if contact else phone_hash(phone)
     found = _covering(
         hashed, scope, reason, wanted, brand=brand, sender=sender, expires_at=expires_at, now=now
     )
-    if found is not None:
+    if found is not None and _repeated(found, now):
         return found
     suppression = Suppression.objects.create(
         phone_hash=hashed,
@@ -75,11 +87,28 @@ def suppression_add(
         expires_at=expires_at,
     )
     _contact_follow(contact, hashed, now)
+    suppression_emit(suppression)
     return suppression
 
 
+def _repeated(found: Suppression, now: datetime) -> bool:
+    """Note that it was said again. False when a lift that was being written at this moment came
+    first: the "no" is newer, so it needs a row of its own.
+    """
+    rows = Suppression.objects.filter(pk=found.pk, lifted_at=None)
+    return bool(
+        rows.update(version=F("version") + 1, repeated_at=Greatest(F("repeated_at"), Value(now)))
+    )
+
+
 def _checked(
-    *, scope: str, reason: str, purposes: Collection[str], brand: Brand | None, sender: str
+    *,
+    scope: str,
+    reason: str,
+    purposes: Collection[str],
+    brand: Brand | None,
+    sender: str,
+    expires_at: datetime | None,
 ) -> None:
     faults: dict[str, str] = {}
     if scope not in SCOPES:
@@ -94,14 +123,19 @@ def _checked(
         faults["sender"] = "A suppression of scope sender needs the sender."
     if scope == "global" and brand is not None:
         faults["brand"] = "A global suppression holds for every brand; leave the brand out."
+    if expires_at is not None and reason in REASONS and reason not in EXPIRING_REASONS:
+        faults["expires_at"] = "What a person or their carrier said does not run out."
     if faults:
         raise InvalidInput("The suppression is not complete. Mend the fields.", field_errors=faults)
 
 
-def _number_lock(phone: str) -> None:
+def number_lock(phone: str) -> None:
     """Two calls for one number come one after the other, also when no contact row can be locked."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 4711))", [phone])
+
+
+_number_lock = number_lock
 
 
 def _covering(
@@ -167,7 +201,7 @@ def suppression_lift_scope(
     to lift.
     """
     now = at or timezone.now()
-    _number_lock(phone)
+    number_lock(phone)
     contact = Contact.objects.select_for_update().filter(phone=phone).first()
     hashes = phone_hashes(phone) + ([bytes(contact.phone_hash)] if contact else [])
     rows = [
@@ -186,6 +220,8 @@ def suppression_lift_scope(
     if not rows:
         return []
     event = _restart_event(contact, brand, evidence, language, now) if contact else None
+    if event is not None:
+        consent_emit(event)
     lifts = []
     for row in rows:
         row.lifted_at = now
@@ -198,6 +234,7 @@ def suppression_lift_scope(
     if contact is not None:
         Contact.objects.filter(pk=contact.pk).update(version=F("version") + 1, updated_at=now)
         send_state_refresh([contact.pk], now=now)
+    lifts_emit(lifts)
     return lifts
 
 

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("contacts", "0005_event_identity")]
+    dependencies = [("contacts", "0006_custom_fields")]
 
     operations = [
         migrations.AddConstraint(

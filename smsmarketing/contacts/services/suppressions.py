@@ -48,9 +48,8 @@ def suppression_add(
     returned instead of a second one, and notes that it was said again, which makes a lift that was
     asked before stale; a wider one is added beside the narrower. In the caller's transaction: the
     send states follow and the contact's version grows, so that a stale upsert cannot overwrite the
-    opt-out [R-8.7]; the team's own systems are told after the commit. Raises InvalidInput for a
-    scope that lacks its brand or sender, an unknown reason or purpose, or an end for what a person
-    said.
+    opt-out [R-8.7]; the team's own systems are told after the commit. Raises InvalidInput: a scope
+    without its brand or sender, an unknown reason or purpose, an end for what a person said.
     """
     _checked(
         scope=scope,

@@ -8,6 +8,7 @@ from kombu.entity import Queue
 
 from smsmarketing import env
 from smsmarketing.logs import logging_configuration
+from smsmarketing.look import UNFOLD as UNFOLD
 from smsmarketing.operations.surfaces.rest.security import SECURITY_SCHEMES
 from smsmarketing.queues import DEFAULT_QUEUE, QUEUES, ROUTES
 from smsmarketing.settings_imports import IMPORT_FOLDER_ROOT as IMPORT_FOLDER_ROOT
@@ -320,13 +321,10 @@ DISPATCH_LEASE_SECONDS = env.number(
 INTEGRATIONS_ALLOW_PRIVATE_ADDRESSES = env.flag(
     "INTEGRATIONS_ALLOW_PRIVATE_ADDRESSES",
     default=False,
-    doc="Let webhooks reach your own network (loopback, private ranges), there also by http and on any port."
-    " Link-local addresses, such as a cloud's metadata service, stay refused.",
+    doc="Let webhooks reach your own network, there also by http and on any port; link-local stays refused.",
 )
 INTEGRATIONS_ALLOW_HTTP = env.flag(
-    "INTEGRATIONS_ALLOW_HTTP",
-    default=False,
-    doc="Let webhooks go to public addresses without TLS. What they say can then be read on the way.",
+    "INTEGRATIONS_ALLOW_HTTP", default=False, doc="Let webhooks go to public addresses without TLS."
 )
 
 # --- Surfaces ----------------------------------------------------------------------------------------------
@@ -372,29 +370,6 @@ MCP_TOOL_NAMES = env.choice(
     default="underscore",
     doc="How /mcp lists tool names. Several clients refuse dots; calls take both forms.",
 )
-UNFOLD: dict[str, Any] = {
-    "SITE_TITLE": "SMS marketing",
-    "SITE_HEADER": "SMS marketing",
-    "SITE_SUBHEADER": "Lawful, approved, proven",
-    "SITE_SYMBOL": "sms",
-    "SITE_FAVICONS": [
-        {
-            "rel": "icon",
-            "type": "image/svg+xml",
-            "href": "smsmarketing.operations.surfaces.admin.navigation.icon_address",
-        }
-    ],
-    "SITE_URL": "/admin/",
-    "SHOW_HISTORY": False,
-    "DASHBOARD_CALLBACK": "smsmarketing.reporting.admin.dashboard.dashboard_context",
-    "SHOW_VIEW_ON_SITE": False,
-    "ENVIRONMENT": "smsmarketing.operations.surfaces.admin.navigation.environment_label",
-    "STYLES": ["smsmarketing.operations.surfaces.admin.navigation.stylesheet"],
-    "SIDEBAR": {
-        "show_search": True,
-        "navigation": "smsmarketing.operations.surfaces.admin.navigation.sidebar",
-    },
-}
 
 # --- Logs --------------------------------------------------------------------------------------------------
 LOGGING = logging_configuration(

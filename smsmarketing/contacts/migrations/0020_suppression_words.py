@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("contacts", "0006_custom_fields")]
+    dependencies = [("contacts", "0035_customer_group")]
 
     operations = [
         migrations.AddConstraint(

@@ -13,6 +13,9 @@ class ApprovalsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the operations; web processes need the tasks by name too."""
+        """Register the operations and tasks, and write the notes that webhooks has for people."""
         import_module("smsmarketing.approvals.operations")
         import_module("smsmarketing.approvals.tasks")
+        notes = import_module("smsmarketing.approvals.services.notes")
+        outcomes = import_module("smsmarketing.webhooks.services.outcomes")
+        outcomes.notice_add(notes.people_notify)

@@ -4,12 +4,14 @@ from typing import Any
 
 from celery import shared_task
 from django.db import transaction
+from django.utils import timezone
 
 from smsmarketing.accounts.models import User
 from smsmarketing.accounts.selectors import actor_for_user
 from smsmarketing.contacts.services import send_states_expire
 from smsmarketing.contacts.services.imports import import_work, imports_expire, imports_stalled
 from smsmarketing.contacts.services.imports.folders import folder_run, folders_due
+from smsmarketing.contacts.services.lifting import suppressions_expire
 from smsmarketing.operations.dispatch import execute
 from smsmarketing.operations.types import Done, Held, Surface
 
@@ -36,7 +38,9 @@ def imports_sweep_task() -> None:
 
 @shared_task(name="contacts.send_states_sweep", expires=300)
 def send_states_sweep_task() -> None:
-    """Refresh the states of consents and suppressions that ran out."""
+    """Note the end of blocks that ran out, and refresh the states of consents that did."""
+    with transaction.atomic():
+        suppressions_expire(now=timezone.now())
     with transaction.atomic():
         send_states_expire()
 

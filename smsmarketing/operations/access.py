@@ -18,15 +18,16 @@ def access_check(
 ) -> None:
     """Active person, allowed surface, person in the browser, scope, permission: in this order.
 
-    A job that runs an approved request (`grant`) may run every operation its asker may. Raises
-    NotPermitted and InsufficientScope.
+    A job that runs an approved request (`grant`) may run every operation its asker may, also one for
+    people only: a person in the browser asked, and others approved. Raises NotPermitted and
+    InsufficientScope.
     """
     if not actor.user.is_active:
         raise NotPermitted("This account is switched off. Ask an administrator.")
     granted_job = grant is not None and actor.surface is Surface.SYSTEM
     if actor.surface not in operation.surfaces and not granted_job:
         raise NotPermitted(f"{operation.key} cannot be called through {actor.surface.value}.")
-    if operation.human_only and not actor.is_session:
+    if operation.human_only and not actor.is_session and not granted_job:
         # Before scope and permission: no scope and no role would help a token here.
         raise NotPermitted(HUMAN_ONLY)
     if operation.scope and actor.scopes is not None and operation.scope not in actor.scopes:

@@ -119,11 +119,6 @@ def _consistent(operation: Operation[Any, Any]) -> Iterator[Problem]:
         yield "W009", "is destructive, so it must be of kind write."
     if operation.approval is not Approval.NEVER and not operation.writes:
         yield "W010", "can be held for approval, so it must be of kind write."
-    if operation.human_only and operation.approval is not Approval.NEVER:
-        yield (
-            "W011",
-            "is for people only and would be run by a job after approval; set approval to never.",
-        )
     for key in operation.requires:
         if registry.find(key) is None:
             yield "W012", f"requires {key}, which is not an operation."

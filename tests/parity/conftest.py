@@ -7,11 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from smsmarketing.accounts.models import Role, User
 from smsmarketing.contacts.models import AudienceMember
+from smsmarketing.contacts.services import suppression_add
 from smsmarketing.operations import registry
 from smsmarketing.operations.models import AuditEntry
+from smsmarketing.webhooks.services.endpoints import endpoint_create
 from tests.campaigns.desk import Desk, desk_make
 from tests.surfaces import SURFACES, Answer, SurfaceName, call, token_for
 
@@ -96,6 +99,22 @@ def valid(desk: Desk) -> Valid:
     campaign = desk.submitted()
     contact = AudienceMember.objects.filter(audience=desk.audience).earliest("pk").contact
     world = desk.world
+    blocked = suppression_add(
+        phone="+447400123496",
+        scope="brand",
+        brand=world.brand,
+        reason="opt_out",
+        source="admin",
+        evidence={},
+    )
+    endpoint = endpoint_create(
+        team=world.team,
+        name="Parity",
+        url="https://hooks.example.com/in",
+        kinds=["consent.granted"],
+        created_by=desk.marketer,
+        now=timezone.now(),
+    )
     values: dict[str, Any] = {
         "action_request_id": str(campaign.action_request_id),
         "audience_id": desk.audience.pk,
@@ -105,6 +124,7 @@ def valid(desk: Desk) -> Valid:
         "brand_id": world.brand.pk,
         "campaign_id": campaign.pk,
         "contact_id": contact.pk,
+        "clearing_id": NOWHERE,
         "content_hash": campaign.content_hash,
         "countries": ["LT"],
         "country": "LT",
@@ -118,19 +138,25 @@ def valid(desk: Desk) -> Valid:
                 "occurred_at": "2026-01-05T10:00:00Z",
             }
         ],
+        "delivery_id": NOWHERE,
+        "endpoint_id": endpoint.pk,
         "evidence": "contract 17 with the carrier",
         "folder": "nowhere",
         "mapping": {"phone": "phone"},
+        "expected": 1,
         "gateway_id": world.gateway.pk,
         "decision": "opt_out",
+        "ground": "mistake",
         "import_id": NOWHERE,
         "inbound_id": NOWHERE,
         "key": "house-rule",
         "kind": "alphanumeric",
         "message": "Acme: hello.",
+        "kinds": ["opt_out.created"],
         "messages_per_second": 5,
         "name": "Parity",
         "numbers": ["+447400123499"],
+        "note": "because of parity",
         "operations": ["segments.create"],
         "price": "0.05",
         "reason": "because of parity",
@@ -142,16 +168,22 @@ def valid(desk: Desk) -> Valid:
         "sender_id": world.sender.pk,
         "slug": "parity",
         "source": "parity",
+        "suppression_id": blocked.pk,
         "text": "STOP",
         "time_zone": "Europe/Vilnius",
         "token_id": NOWHERE,
         "transport": "vertexsms",
         "undo_preview_id": NO_ID,
+        "url": "https://hooks.example.com/in",
         "value": "Parity",
     }
     extra: dict[str, dict[str, Any]] = {
         "messages.explain": {"contact_id": contact.pk},
         "contacts.opt_out": {"contact_id": contact.pk},
+        "opt_outs.block": {"contact_id": contact.pk},
+        "opt_outs.import": {"numbers": [{"phone": "+447400123497"}]},
+        "opt_outs.lift": {"note": "because of parity", "base_version_token": "stale"},
+        "webhooks.save": {"endpoint_id": endpoint.pk, "base_version_token": "stale"},
         "contacts.upsert": {"phone": "+447400123499"},
         "campaigns.create_draft": {"message": "Acme: 20% off today only."},
         "delivery_status.get": {"message_id": NOWHERE},

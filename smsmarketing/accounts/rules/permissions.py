@@ -164,6 +164,9 @@ _TABLE: tuple[Permission, ...] = (
     _permission(
         "contacts.audience_view", "See audiences", EVERYONE, "sms:contacts.read", "sms:read"
     ),
+    _permission(
+        "contacts.block_clear", "Ask to end all of a brand's own blocks at once", {COMPLIANCE}
+    ),
     _permission("contacts.contact_edit", "Create and change contacts", {CRM}, "sms:contacts.write"),
     _permission(
         "contacts.contact_view",
@@ -203,7 +206,16 @@ _TABLE: tuple[Permission, ...] = (
         "sms:contacts.read",
         "sms:contacts.write",
     ),
-    _permission("contacts.opt_out_lift", "Ask to lift an opt-out on new evidence", {COMPLIANCE}),
+    _permission(
+        "contacts.opt_out_lift",
+        "Ask to lift an opt-out on new evidence; a second person decides",
+        {COMPLIANCE},
+        "sms:compliance",
+    ),
+    _permission(
+        "contacts.opt_out_lift_grave",
+        "Ask to lift a complaint or a legal block; compliance decides",
+    ),
     _permission(
         "contacts.opt_out_record",
         "Record an opt-out, at once",
@@ -248,6 +260,25 @@ _TABLE: tuple[Permission, ...] = (
     ),
     _permission("gateways.sender_view", "See sender IDs", EVERYONE, "sms:read", "sms:sender"),
     _permission("operations.audit_view", "Read the audit log", {COMPLIANCE}, "sms:compliance"),
+    _permission(
+        "webhooks.endpoint_edit",
+        "Say which of our systems are told of events; a new address needs a second person",
+        {TECHNICAL},
+        "sms:compliance",
+    ),
+    _permission(
+        "webhooks.endpoint_test",
+        "Send a ping, or an event again, to an address that was approved",
+        {TECHNICAL, COMPLIANCE},
+        "sms:compliance",
+    ),
+    _permission(
+        "webhooks.endpoint_view",
+        "See which systems are told of events, and whether they were",
+        {TECHNICAL, COMPLIANCE, CRM},
+        "sms:read",
+        "sms:compliance",
+    ),
 )
 
 PERMISSIONS: dict[str, Permission] = {row.key: row for row in _TABLE}

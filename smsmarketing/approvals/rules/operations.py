@@ -12,6 +12,9 @@ NEVER_HELD: Final = frozenset(
         "campaigns.pause",
         "campaigns.stop_remaining",
         "contacts.opt_out",
+        "opt_outs.block",
+        "opt_outs.import",
+        "opt_outs.restore_blocks",
     }
 )
 """The safety direction is never delayed by a second person [R-8.5]."""
@@ -35,7 +38,15 @@ TOPICS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     ),
     "opt_out_updates": (
         "Opt-out updates",
-        ("contacts.opt_out", "contacts.opt_in", "opt_outs.lift"),
+        (
+            "contacts.opt_out",
+            "contacts.opt_in",
+            "opt_outs.block",
+            "opt_outs.clear_blocks",
+            "opt_outs.import",
+            "opt_outs.lift",
+            "opt_outs.restore_blocks",
+        ),
     ),
     "scheduling": ("Scheduling", ("campaigns.schedule", "campaigns.cancel_schedule")),
     "official_sends": ("Official sends", ("campaigns.send_approved",)),
@@ -56,7 +67,7 @@ TOPICS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "automations": ("Automations", ("automations.update_state",)),
     "settings": (
         "Gateways and policies",
-        ("gateways.save", "gateways.update", "approval_policies.save"),
+        ("gateways.save", "gateways.update", "approval_policies.save", "webhooks.save"),
     ),
     "reporting": (
         "Results and notifications",

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 
 from smsmarketing.accounts.models import User
 from smsmarketing.accounts.selectors import person_name
@@ -47,6 +48,15 @@ def person_tell(person: User, *, kind: str, text: str, url: str, now: datetime) 
     """Tell one person something that is about no request."""
     OwnerNotification.objects.create(
         user=person, kind=kind, text=text[:300], url=url, created_at=now
+    )
+
+
+def people_notify(people: list[User], kind: str, text: str) -> None:
+    """Tell people of something that is no request, such as an endpoint that was switched off."""
+    now = timezone.now()
+    OwnerNotification.objects.bulk_create(
+        OwnerNotification(user=person, kind=kind, text=text[:300], url="", created_at=now)
+        for person in people[:NOTIFIED_AT_MOST]
     )
 
 

@@ -4,10 +4,12 @@ from smsmarketing.contacts.admin.fields import CustomFieldAdmin
 from smsmarketing.contacts.admin.import_folders import ImportFolderAdmin
 from smsmarketing.contacts.admin.imports import ImportJobAdmin
 from smsmarketing.contacts.admin.people import ContactAdmin
-from smsmarketing.contacts.admin.rows import AudienceAdmin, ConsentEventAdmin, SuppressionAdmin
+from smsmarketing.contacts.admin.rows import AudienceAdmin, ConsentEventAdmin
+from smsmarketing.contacts.admin.suppressions import BlockClearingAdmin, SuppressionAdmin
 
 __all__ = [
     "AudienceAdmin",
+    "BlockClearingAdmin",
     "ConsentEventAdmin",
     "ContactAdmin",
     "CustomFieldAdmin",

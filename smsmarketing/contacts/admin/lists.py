@@ -71,18 +71,3 @@ class AudienceFilter(admin.SimpleListFilter):
         return queryset.filter(
             Exists(AudienceMember.objects.filter(audience__in=lists, contact_id=OuterRef("pk")))
         )
-
-
-class LiveFilter(admin.SimpleListFilter):
-    """Suppressions that hold, or that were lifted."""
-
-    title = "holds"
-    parameter_name = "live"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Holds now"), ("no", "Lifted")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() in ("yes", "no"):
-            return queryset.filter(lifted_at__isnull=self.value() == "yes")
-        return queryset

@@ -1,4 +1,4 @@
-"""Audiences, suppressions and the consent ledger: to read."""
+"""Audiences and the consent ledger: to read."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
 from smsmarketing.accounts.selectors import brands_visible
-from smsmarketing.contacts.admin.lists import CappedPaginator, LiveFilter
-from smsmarketing.contacts.models import Audience, ConsentEvent, Suppression
-from smsmarketing.contacts.rules.phone import PhoneError, phone_mask, phone_parse
-from smsmarketing.contacts.selectors import audiences_visible, suppressions_visible
+from smsmarketing.contacts.admin.lists import CappedPaginator
+from smsmarketing.contacts.models import Audience, ConsentEvent
+from smsmarketing.contacts.rules.phone import phone_mask
+from smsmarketing.contacts.selectors import audiences_visible
 from smsmarketing.operations.surfaces.admin import OperationAdmin, OperationButton
-from smsmarketing.operations.text import untrusted_clean
 from smsmarketing.operations.types import Actor
 from smsmarketing.operations.versions import version_token
 
@@ -71,68 +69,6 @@ class AudienceAdmin(OperationAdmin):
         return format_html(
             '<a class="op-link" href="{}?audience={}">{}</a>', address, row.pk, count
         )
-
-
-@admin.register(Suppression)
-class SuppressionAdmin(OperationAdmin):
-    """Everybody who must not be texted. Rows are never removed [R-2.16]."""
-
-    view_permission = "contacts.opt_out_view"
-    icon = "block"
-    paginator = CappedPaginator
-    list_display = ("number", "reason", "scope", "brand", "source", "holds", "created_at")
-    list_filter = (LiveFilter, "reason", "source", "scope")
-    ordering = ("-created_at", "-id")
-    search_fields = ("reason",)
-    search_help_text = "A whole number, such as +447…"
-    fields = (
-        "number",
-        "reason",
-        "scope",
-        "brand",
-        "sender",
-        "purposes",
-        "source",
-        "language",
-        "proof",
-        "sync_state",
-        "created_at",
-        "expires_at",
-        "lifted_at",
-    )
-    list_operations = (
-        OperationButton(key="contacts.opt_out", label="Opt a number out", icon="block"),
-    )
-
-    def visible(self, actor: Actor) -> QuerySet[Any]:
-        """Those of the person's brands and those for every brand."""
-        return suppressions_visible(actor).select_related("brand")
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """Exact numbers only [R-4.13]."""
-        if not search_term.strip():
-            return queryset, False
-        try:
-            return queryset.filter(phone=phone_parse(search_term.strip()).e164), False
-        except PhoneError:
-            return queryset.none(), False
-
-    @admin.display(description="Number")
-    def number(self, row: Suppression) -> str:
-        """Masked [R-4.12]."""
-        return phone_mask(row.phone) if row.phone else "erased"
-
-    @admin.display(description="Holds", boolean=True)
-    def holds(self, row: Suppression) -> bool:
-        """Not lifted."""
-        return row.lifted_at is None
-
-    @admin.display(description="Evidence")
-    def proof(self, row: Suppression) -> str:
-        """Cleaned: it may hold what a stranger wrote."""
-        return untrusted_clean("; ".join(f"{key}: {value}" for key, value in row.evidence.items()))
 
 
 @admin.register(ConsentEvent)

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("contacts", "0035_customer_group")]
+    dependencies = [("contacts", "0031_evidence_file")]
 
     operations = [
         migrations.AddConstraint(
@@ -15,6 +15,7 @@ class Migration(migrations.Migration):
                         "reason__in",
                         (
                             "opt_out",
+                            "hold",
                             "complaint",
                             "blocked",
                             "legal",

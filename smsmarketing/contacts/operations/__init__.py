@@ -11,6 +11,9 @@ from smsmarketing.contacts.operations import (
     imports,
     numbers,
     opt_outs,
+    opt_outs_block,
+    opt_outs_clear,
+    opt_outs_lift,
     upsert,
 )
 
@@ -25,5 +28,8 @@ __all__ = [
     "imports",
     "numbers",
     "opt_outs",
+    "opt_outs_block",
+    "opt_outs_clear",
+    "opt_outs_lift",
     "upsert",
 ]

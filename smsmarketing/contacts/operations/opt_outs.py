@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
+from django.db.models import QuerySet
 from pydantic import Field
 
 from smsmarketing.accounts.models import Brand
 from smsmarketing.accounts.selectors import brands_visible
 from smsmarketing.contacts.models import Contact, Suppression
 from smsmarketing.contacts.operations.shapes import may_see_phones
+from smsmarketing.contacts.phones import phone_hashes
 from smsmarketing.contacts.rules.phone import PhoneError, phone_mask, phone_parse
 from smsmarketing.contacts.selectors import (
     contacts_visible,
@@ -34,6 +36,22 @@ from smsmarketing.operations.types import (
     UntrustedText,
 )
 
+SYNC_WORDS = "Whether the team's own systems were told: local_only (none listens), pending, synced or failed."
+ReasonName = Literal[
+    "opt_out",
+    "hold",
+    "complaint",
+    "blocked",
+    "legal",
+    "invalid",
+    "landline",
+    "reassigned",
+    "registry",
+    "carrier_block",
+    "unreachable",
+    "unknown_subscriber",
+    "manual",
+]
 REASONS_OF_KIND = {
     "opt_outs": ("opt_out",),
     "holds": ("hold",),
@@ -55,6 +73,16 @@ class OptOutIn(Input):
     reason: Literal["opt_out", "complaint", "blocked", "legal", "manual"] = Field(
         default="opt_out", description="Why."
     )
+    sender: str = Field(
+        default="",
+        max_length=16,
+        description="Only texts from this sender; leave out for all senders.",
+    )
+    purposes: list[Literal["marketing", "notification", "transactional", "otp"]] = Field(
+        default=[],
+        max_length=4,
+        description="Only texts for these purposes; leave out for what the reason covers.",
+    )
     message: str = Field(
         default="", max_length=1600, description="What the person wrote or said; kept as evidence."
     )
@@ -75,17 +103,17 @@ class OptOutOut(Output):
     purposes: list[str] = Field(description="Blocked purposes; empty means all.")
     language: str = Field(description="Language.")
     created_at: datetime = Field(description="Since when it holds, UTC.")
-    sync_state: str = Field(description="Whether other systems were told.")
+    expires_at: datetime | None = Field(description="Until when; null: it does not end by itself.")
+    sync_state: str = Field(description=SYNC_WORDS)
 
 
 def _opt_out(context: Context, data: OptOutIn) -> OptOutOut:
-    phone = _number(context, data)
-    brand = _brand(context, data)
+    phone = number_named(context, data.phone, data.contact_id)
+    brand = brand_named(context, data.brand_id)
     if data.said_at is not None and data.said_at > context.now:
         raise InvalidInput(
             "An opt-out cannot lie in the future.", field_errors={"said_at": "Give a past time."}
         )
-    source = "admin" if context.actor.surface is Surface.ADMIN else "api"
     evidence: dict[str, Any] = {
         "message": data.message,
         "said_at": (data.said_at or context.now).isoformat(),
@@ -95,16 +123,42 @@ def _opt_out(context: Context, data: OptOutIn) -> OptOutOut:
     }
     row = suppression_add(
         phone=phone,
-        scope="brand" if brand else "global",
+        scope=_scope(data),
         reason=data.reason,
-        source=source,
+        source=source_of(context),
         evidence=evidence,
         brand=brand,
+        sender=data.sender,
+        purposes=data.purposes,
         language=data.language,
         at=context.now,
     )
     context.audit_object = ("contacts.suppression", str(row.pk))
     context.audit_reason = data.reason
+    return opt_out_out(row, phone)
+
+
+def _scope(data: OptOutIn) -> str:
+    """The narrowest thing that was named: a sender, purposes, a brand; else everything."""
+    if data.sender and data.purposes:
+        raise InvalidInput(
+            "A sender or purposes, not both.",
+            field_errors={"purposes": "A sender is blocked for every purpose; leave this out."},
+        )
+    if data.sender:
+        return "sender"
+    if data.purposes:
+        return "purpose"
+    return "global" if data.brand_id is None else "brand"
+
+
+def source_of(context: Context) -> str:
+    """admin or api: where a person or a program recorded it."""
+    return "admin" if context.actor.surface is Surface.ADMIN else "api"
+
+
+def opt_out_out(row: Suppression, phone: str) -> OptOutOut:
+    """The suppression that now holds for the number."""
     return OptOutOut(
         suppression_id=row.pk,
         phone=phone_mask(phone),
@@ -115,32 +169,35 @@ def _opt_out(context: Context, data: OptOutIn) -> OptOutOut:
         purposes=list(row.purposes),
         language=row.language,
         created_at=row.created_at,
+        expires_at=row.expires_at,
         sync_state=row.sync_state,
     )
 
 
-def _number(context: Context, data: OptOutIn) -> str:
-    if (data.phone is None) == (data.contact_id is None):
+def number_named(context: Context, phone: str | None, contact_id: int | None) -> str:
+    """The E.164 number of the call: exactly one of phone and contact_id. Raises InvalidInput, NotFound."""
+    if (phone is None) == (contact_id is None):
         raise InvalidInput(
             "Name the person.", field_errors={"phone": "Give exactly one of phone and contact_id."}
         )
-    if data.contact_id is not None:
-        contact: Contact | None = contacts_visible(context.actor).filter(pk=data.contact_id).first()
+    if contact_id is not None:
+        contact: Contact | None = contacts_visible(context.actor).filter(pk=contact_id).first()
         if contact is None or contact.phone is None:
             raise NotFound("There is no such contact.")
         return contact.phone
     try:
-        return phone_parse(data.phone or "").e164
+        return phone_parse(phone or "").e164
     except PhoneError as exc:
         raise InvalidInput(
             "The number cannot be read.", field_errors={"phone": exc.message}
         ) from exc
 
 
-def _brand(context: Context, data: OptOutIn) -> Brand | None:
-    if data.brand_id is None:
+def brand_named(context: Context, brand_id: int | None) -> Brand | None:
+    """The brand of the call; None for every brand. Raises NotFound."""
+    if brand_id is None:
         return None
-    brand = brands_visible(context.actor).filter(pk=data.brand_id).first()
+    brand = brands_visible(context.actor).filter(pk=brand_id).first()
     if brand is None:
         raise NotFound("There is no such brand.", field_errors={"brand_id": "Not one of yours."})
     return brand
@@ -151,6 +208,14 @@ class OptOutListIn(PageInput):
         Literal["opt_outs", "holds", "stop_replies", "blocked", "invalid", "complaints"] | None
     ) = Field(default=None, description="Only this class; default: all suppressed numbers.")
     brand_id: int | None = Field(default=None, ge=1, description="Only this brand and global ones.")
+    reason: ReasonName | None = Field(default=None, description="Only this reason.")
+    contact_id: int | None = Field(default=None, ge=1, description="Only of this contact's number.")
+    phone: str | None = Field(
+        default=None, max_length=24, description="Exact number in international form; no prefixes."
+    )
+    sync_state: Literal["local_only", "pending", "synced", "failed"] | None = Field(
+        default=None, description="Only those that other systems were told of, or were not."
+    )
     live: bool | None = Field(
         default=True, description="True: only those that hold now; null: lifted ones too."
     )
@@ -177,7 +242,7 @@ class SuppressionItem(Output):
     created_at: datetime = Field(description="Since when, UTC.")
     expires_at: datetime | None = Field(description="Until when; null: for ever.")
     lifted_at: datetime | None = Field(description="When it was lifted; null while it holds.")
-    sync_state: str = Field(description="Whether other systems were told.")
+    sync_state: str = Field(description=SYNC_WORDS)
 
 
 class OptOutPage(Page[SuppressionItem]):
@@ -198,12 +263,33 @@ def _list(context: Context, data: OptOutListIn) -> OptOutPage:
         rows = rows.filter(brand_id=data.brand_id) | rows.filter(brand=None)
     if data.live:
         rows = rows.filter(suppressions_live(context.now))
+    rows = _listed_narrowly(rows, context, data)
     page, cursor = page_cut(rows, data, principal=context.actor.principal)
     context.audit_facts = {"shown": len(page), "full_numbers": data.show_phones}
-    return OptOutPage(items=[_item(row, full=data.show_phones) for row in page], next_cursor=cursor)
+    return OptOutPage(
+        items=[suppression_item(row, full=data.show_phones) for row in page], next_cursor=cursor
+    )
 
 
-def _item(row: Suppression, *, full: bool) -> SuppressionItem:
+def _listed_narrowly(
+    rows: QuerySet[Suppression], context: Context, data: OptOutListIn
+) -> QuerySet[Suppression]:
+    if data.reason is not None:
+        rows = rows.filter(reason=data.reason)
+    if data.sync_state is not None:
+        rows = rows.filter(sync_state=data.sync_state)
+    if data.phone is not None:
+        rows = rows.filter(phone_hash__in=phone_hashes(number_named(context, data.phone, None)))
+    if data.contact_id is not None:
+        contact = contacts_visible(context.actor).filter(pk=data.contact_id).first()
+        if contact is None:
+            raise NotFound("There is no such contact.", field_errors={"contact_id": "Not found."})
+        rows = rows.filter(phone_hash=contact.phone_hash)
+    return rows
+
+
+def suppression_item(row: Suppression, *, full: bool) -> SuppressionItem:
+    """The row as lists show it."""
     text = str(row.evidence.get("text") or row.evidence.get("message") or "")
     phone = "erased" if row.phone is None else row.phone if full else phone_mask(row.phone)
     return SuppressionItem(

@@ -14,6 +14,7 @@ from smsmarketing.contacts.phones import phone_hashes
 from smsmarketing.contacts.rules.consent import ConsentEvidence
 from smsmarketing.contacts.selectors.suppressions import suppressions_live
 from smsmarketing.contacts.services.consent import consent_record
+from smsmarketing.contacts.services.outbound import lifts_emit
 from smsmarketing.contacts.services.states import send_state_refresh
 from smsmarketing.contacts.services.suppressions import _number_lock
 
@@ -38,6 +39,7 @@ def hold_lift(
         return None
     lift = _lift(row, actor=actor, reason=reason, now=now)
     _follow(contact, now)
+    lifts_emit([lift])
     return lift
 
 
@@ -128,7 +130,7 @@ def _lift(row: Suppression, *, actor: str, reason: str, now: datetime) -> Suppre
     row.lifted_at = now
     row.save(update_fields=["lifted_at"])
     return SuppressionLift.objects.create(
-        suppression=row, actor=actor[:64], reason=reason[:300], created_at=now
+        suppression=row, actor=actor[:64], reason=reason[:300], ground="decision", created_at=now
     )
 
 

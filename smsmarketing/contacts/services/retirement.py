@@ -14,6 +14,7 @@ from django.utils import timezone
 from smsmarketing.contacts.models import Contact, Suppression, SuppressionLift
 from smsmarketing.contacts.phones import phone_hashes
 from smsmarketing.contacts.selectors.suppressions import suppressions_live
+from smsmarketing.contacts.services.outbound import lifts_emit
 from smsmarketing.contacts.services.states import send_state_refresh
 from smsmarketing.contacts.services.suppressions import _number_lock, suppression_add
 
@@ -87,16 +88,21 @@ def _revive(phone: str, message_id: int, at: datetime) -> int:
         for row in found.order_by("id")
         if int(row.evidence.get("message_id") or 0) <= message_id
     ]
+    lifts = []
     for row in rows:
         row.lifted_at = at
         row.save(update_fields=["lifted_at"])
-        SuppressionLift.objects.create(
-            suppression=row,
-            actor="system:receipts",
-            reason=f"A text was delivered to the number (message {message_id}).",
-            created_at=at,
+        lifts.append(
+            SuppressionLift.objects.create(
+                suppression=row,
+                actor="system:receipts",
+                reason=f"A text was delivered to the number (message {message_id}).",
+                ground="number_checked",
+                created_at=at,
+            )
         )
     if rows and contact is not None:
         Contact.objects.filter(pk=contact.pk).update(version=F("version") + 1, updated_at=at)
         send_state_refresh([contact.pk], now=at)
+    lifts_emit(lifts)
     return len(rows)

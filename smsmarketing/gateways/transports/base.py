@@ -269,6 +269,8 @@ class Capabilities:
     rates: bool = False
     hlr: bool = False
     sender_registration: bool = False
+    suppression_sync: bool = False
+    """The provider keeps an opt-out list of ours that can be written. No transport has one yet."""
     test_mode: bool = False
     priority: bool = False
     validity_range_s: tuple[int, int] | None = None

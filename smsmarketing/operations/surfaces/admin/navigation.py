@@ -22,6 +22,7 @@ AREAS = (
     ("Sending", ("gateways",)),
     ("Reports", ("reporting",)),
     ("People and access", ("accounts", "auth", "axes")),
+    ("Integrations", ("webhooks",)),
     ("Governance", ("operations",)),
 )
 """Title of each part of the sidebar, and the apps whose rows it holds."""

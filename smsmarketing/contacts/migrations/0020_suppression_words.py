@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("contacts", "0031_evidence_file")]
+    dependencies = [("contacts", "0032_import_folders")]
 
     operations = [
         migrations.AddConstraint(

@@ -14,6 +14,7 @@ ROUTES = {
     "gateways.batch_run": {"queue": "marketing"},
     "gateways.batch_run_transactional": {"queue": "transactional"},
     "gateways.batch_run_urgent": {"queue": "otp"},
+    "gateways.opt_in_requests_send": {"queue": "transactional"},
     "gateways.receipts_apply": {"queue": "dlr"},
     "webhooks.deliver": {"queue": "callbacks"},
 }

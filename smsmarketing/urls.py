@@ -5,12 +5,15 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from smsmarketing import health
+from smsmarketing.contacts.public.forms import opt_in_form, opt_in_form_done
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("health/live", health.alive, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
     path("api/v1/", include("smsmarketing.contacts.urls")),
+    path("f/<slug:slug>", opt_in_form, name="opt-in-form"),
+    path("f/<slug:slug>/done", opt_in_form_done, name="opt-in-form-done"),
     path("api/", include("smsmarketing.operations.surfaces.rest.urls")),
     path("", include("smsmarketing.operations.surfaces.mcp.urls")),
     path("", include("smsmarketing.contacts.public.urls")),

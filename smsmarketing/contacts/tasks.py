@@ -1,24 +1,37 @@
 """Background work of contacts. Thin: the rows are the truth, a lost or doubled task is harmless."""
 
+from datetime import timedelta
 from typing import Any
 
+import structlog
 from celery import shared_task
 from django.db import transaction
 from django.utils import timezone
 
 from smsmarketing.accounts.models import User
 from smsmarketing.accounts.selectors import actor_for_user
+from smsmarketing.contacts.selectors.seals import consents_verify
 from smsmarketing.contacts.services import send_states_expire
+from smsmarketing.contacts.services.consent_end import consents_expire
+from smsmarketing.contacts.services.double_opt_in import double_opt_ins_expire
 from smsmarketing.contacts.services.imports import import_work, imports_expire, imports_stalled
 from smsmarketing.contacts.services.imports.folders import folder_run, folders_due
 from smsmarketing.contacts.services.lifting import suppressions_expire
+from smsmarketing.contacts.services.seals import consents_seal
 from smsmarketing.operations.dispatch import execute
 from smsmarketing.operations.types import Done, Held, Surface
+
+logger = structlog.get_logger("smsmarketing.contacts.consent")
 
 BEAT = {
     "contacts.import_folders_sweep": 60.0,
     "contacts.imports_sweep": 30.0,
     "contacts.imports_expire": 3600.0,
+    "contacts.consents_expire": 600.0,
+    "contacts.consents_expire_all": 86_400.0,
+    "contacts.consents_seal": 120.0,
+    "contacts.consents_verify": 86_400.0,
+    "contacts.double_opt_ins_expire": 300.0,
     "contacts.send_states_sweep": 300.0,
 }
 
@@ -68,3 +81,48 @@ def start_for(user: User, payload: dict[str, Any], key: str) -> Done | Held:
     """imports.start in the person's name, with their rights of this moment and all policies."""
     actor = actor_for_user(user, surface=Surface.SYSTEM)
     return execute("imports.start", payload, actor=actor, idempotency_key=key)
+
+
+@shared_task(name="contacts.consents_expire", expires=600)
+def consents_expire_task() -> None:
+    """Write down which implied consents ran out in the last days [R-4.7]."""
+    _consents_expire(since=timedelta(days=3))
+
+
+@shared_task(name="contacts.consents_expire_all", expires=3600)
+def consents_expire_all_task() -> None:
+    """The same over the whole ledger, nightly: nothing is missed, however long beat stood still."""
+    _consents_expire(since=None)
+
+
+def _consents_expire(*, since: timedelta | None) -> None:
+    for _ in range(1000):
+        if not consents_expire(since=since):
+            return
+
+
+@shared_task(name="contacts.consents_seal", expires=120)
+def consents_seal_task() -> None:
+    """Seal the events that nobody can add to any more."""
+    consents_seal()
+
+
+@shared_task(name="contacts.consents_verify", expires=3600)
+def consents_verify_task() -> None:
+    """Compare the ledger with its seals, nightly, and alert at the first break."""
+    found = consents_verify()
+    if found.valid:
+        logger.info("consents_verified", seals=found.seals, rows=found.rows)
+    else:
+        logger.error(
+            "consent_ledger_broken",
+            seal=found.broken_seal,
+            row=found.broken_row,
+            problem=found.problem,
+        )
+
+
+@shared_task(name="contacts.double_opt_ins_expire", expires=300)
+def double_opt_ins_expire_task() -> None:
+    """End requests to confirm by SMS that nobody answered in a day."""
+    double_opt_ins_expire()

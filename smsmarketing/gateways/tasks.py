@@ -6,7 +6,11 @@ from celery import shared_task
 
 from smsmarketing.gateways import dispatch, intake
 
-BEAT = {"gateways.sweep": 5.0, "gateways.receipts_apply": 2.0}
+BEAT = {
+    "gateways.sweep": 5.0,
+    "gateways.receipts_apply": 2.0,
+    "gateways.opt_in_requests_send": 15.0,
+}
 """Seconds between starts. Tasks expire: while a queue is long the sweep asks again and again."""
 
 
@@ -38,3 +42,10 @@ def sweep_task() -> None:
 def receipts_apply_task() -> None:
     """Apply the receipts that were stored and not yet understood."""
     intake.receipts_apply()
+
+
+@shared_task(name="gateways.opt_in_requests_send", expires=60)
+def opt_in_requests_send_task() -> None:
+    """Text those who must confirm an opt-in, and note what became of earlier texts."""
+    intake.opt_in_requests_send()
+    intake.opt_in_requests_follow()

@@ -3,6 +3,7 @@
 import ast
 import inspect
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,13 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from smsmarketing.campaigns.models import STARTED_STATES, Campaign, Template, TemplateVersion
-from smsmarketing.contacts.models import ImportFile, ImportJob
+from smsmarketing.contacts.models import (
+    DoubleOptIn,
+    ImportFile,
+    ImportJob,
+    OptInForm,
+    OptInFormVersion,
+)
 from smsmarketing.operations.errors import Conflict
 from smsmarketing.operations.states import FSMModel, row_lock, transition_apply
 from tests.campaigns.desk import Desk, desk_make
@@ -84,6 +91,8 @@ def row_make(model: type[FSMModel], desk: Desk) -> FSMModel:
             created_by=desk.marketer,
             created_at=now,
         )
+    if name == "DoubleOptIn":
+        return double_opt_in(desk)
     assert name == "ImportJob", f"make a row of {name} here"
     return ImportJob.objects.create(
         kind="contacts",
@@ -98,6 +107,32 @@ def row_make(model: type[FSMModel], desk: Desk) -> FSMModel:
         encoding="utf-8",
         delimiter=",",
         created_at=now,
+    )
+
+
+def double_opt_in(desk: Desk) -> DoubleOptIn:
+    now, world = timezone.now(), desk.world
+    form = OptInForm.objects.create(
+        team=world.team, brand=world.brand, slug="join", name="Join", created_at=now
+    )
+    version = OptInFormVersion.objects.create(
+        form=form,
+        number=1,
+        purposes=["marketing"],
+        language="en",
+        created_by=desk.marketer,
+        created_at=now,
+    )
+    return DoubleOptIn.objects.create(
+        brand=world.brand,
+        phone_hash=b"0" * 32,
+        form_version=version,
+        purposes=["marketing"],
+        request_text="Reply YES",
+        token_hash="0" * 64,
+        asked_by="form",
+        requested_at=now,
+        expires_at=now + timedelta(days=1),
     )
 
 

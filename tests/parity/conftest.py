@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from smsmarketing.accounts.models import Role, User
-from smsmarketing.contacts.models import AudienceMember
+from smsmarketing.contacts.models import AudienceMember, OptInForm, OptInFormVersion
 from smsmarketing.contacts.services import suppression_add
 from smsmarketing.operations import registry
 from smsmarketing.operations.models import AuditEntry
@@ -93,6 +93,27 @@ def nobody(desk: Desk) -> User:
     return user
 
 
+def opt_in_form(desk: Desk) -> OptInForm:
+    """A form with one version that nobody published."""
+    now, world = timezone.now(), desk.world
+    form = OptInForm.objects.create(
+        team=world.team, brand=world.brand, slug="parity", name="Join", created_at=now
+    )
+    OptInFormVersion.objects.create(
+        form=form,
+        number=1,
+        heading="Offers",
+        disclosure_text="Acme texts me offers weekly. Rates apply. STOP ends it.",
+        programme="offers",
+        frequency="weekly",
+        purposes=["marketing"],
+        language="en",
+        created_by=desk.marketer,
+        created_at=now,
+    )
+    return form
+
+
 @pytest.fixture
 def valid(desk: Desk) -> Valid:
     """An input that parses, for every operation; ids are of the desk's rows."""
@@ -151,10 +172,16 @@ def valid(desk: Desk) -> Valid:
         "inbound_id": NOWHERE,
         "key": "house-rule",
         "kind": "alphanumeric",
+        "form_id": opt_in_form(desk).pk,
+        "frequency": "up to 4 messages a month",
+        "heading": "Offers by SMS",
+        "disclosure_text": "Acme texts me offers, up to 4 messages a month. Rates apply. STOP ends it.",
         "message": "Acme: hello.",
         "kinds": ["opt_out.created"],
         "messages_per_second": 5,
         "name": "Parity",
+        "number": 1,
+        "programme": "offers",
         "numbers": ["+447400123499"],
         "note": "because of parity",
         "operations": ["segments.create"],
@@ -184,6 +211,16 @@ def valid(desk: Desk) -> Valid:
         "opt_outs.import": {"numbers": [{"phone": "+447400123497"}]},
         "opt_outs.lift": {"note": "because of parity", "base_version_token": "stale"},
         "webhooks.save": {"endpoint_id": endpoint.pk, "base_version_token": "stale"},
+        "contacts.opt_in": {
+            "contact_id": contact.pk,
+            "consent": {
+                "method": "web_form",
+                "disclosure_text": "Acme offers by SMS",
+                "source_url": "https://acme.example/join",
+                "captured_at": "2026-01-05T10:00:00Z",
+            },
+        },
+        "opt_in_forms.save": {"brand_id": world.brand.pk, "slug": "parity-too", "form_id": None},
         "contacts.upsert": {"phone": "+447400123499"},
         "campaigns.create_draft": {"message": "Acme: 20% off today only."},
         "delivery_status.get": {"message_id": NOWHERE},

@@ -167,6 +167,12 @@ _TABLE: tuple[Permission, ...] = (
     _permission(
         "contacts.block_clear", "Ask to end all of a brand's own blocks at once", {COMPLIANCE}
     ),
+    _permission(
+        "contacts.consent_view",
+        "See the consent ledger and check its seals",
+        {CRM, COMPLIANCE},
+        "sms:compliance",
+    ),
     _permission("contacts.contact_edit", "Create and change contacts", {CRM}, "sms:contacts.write"),
     _permission(
         "contacts.contact_view",
@@ -186,6 +192,19 @@ _TABLE: tuple[Permission, ...] = (
         {CRM},
         "sms:contacts.write",
     ),
+    _permission(
+        "contacts.form_publish",
+        "Put an opt-in form online",
+        {COMPLIANCE, MARKETING},
+        "sms:compliance",
+    ),
+    _permission(
+        "contacts.form_save",
+        "Write opt-in forms, and take them offline",
+        {MARKETING, CRM, COMPLIANCE},
+        "sms:contacts.write",
+    ),
+    _permission("contacts.form_view", "See opt-in forms", EVERYONE, "sms:read"),
     _permission(
         "contacts.import_start",
         "Import contacts and opt-outs, undo imports",

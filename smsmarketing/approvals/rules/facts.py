@@ -27,6 +27,7 @@ FACTS: dict[str, Fact] = {
     "countries": Fact("words", "countries"),
     "credentials_changed": Fact("flag", "gateway credentials change"),
     "cross_system": Fact("flag", "keys of another system change"),
+    "double_opt_in": Fact("flag", "the number must confirm by SMS"),
     "enables": Fact("flag", "switches a flow on"),
     "external": Fact("flag", "leaves the organisation"),
     "has_link": Fact("flag", "the text has a link"),

@@ -15,6 +15,7 @@ NEVER_HELD: Final = frozenset(
         "opt_outs.block",
         "opt_outs.import",
         "opt_outs.restore_blocks",
+        "opt_in_forms.close",
     }
 )
 """The safety direction is never delayed by a second person [R-8.5]."""
@@ -63,7 +64,10 @@ TOPICS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
             "segments.update",
         ),
     ),
-    "content": ("Templates and short links", ("templates.save", "short_links.create")),
+    "content": (
+        "Templates, forms and short links",
+        ("templates.save", "opt_in_forms.publish", "short_links.create"),
+    ),
     "automations": ("Automations", ("automations.update_state",)),
     "settings": (
         "Gateways and policies",

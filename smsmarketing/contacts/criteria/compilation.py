@@ -28,7 +28,8 @@ _NEWEST_CONSENT = (
     " AND e.brand_id = %s AND e.purpose = %s AND e.direction = 'granted'"
     " AND e.phone_hash = c.phone_hash{more} AND NOT EXISTS (SELECT 1 FROM contacts_consentevent n"
     " WHERE n.contact_id = e.contact_id AND n.brand_id = e.brand_id AND n.purpose = e.purpose"
-    " AND n.phone_hash = e.phone_hash AND (n.captured_at, n.id) > (e.captured_at, e.id)))"
+    " AND n.phone_hash = e.phone_hash AND (n.captured_at, n.direction <> 'granted', n.id)"
+    " > (e.captured_at, FALSE, e.id)))"
 )
 
 

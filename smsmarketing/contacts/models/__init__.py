@@ -20,15 +20,20 @@ from smsmarketing.contacts.models.imports import (
     ImportReject,
     ImportUndo,
 )
+from smsmarketing.contacts.models.opt_in import DoubleOptIn, OptInForm, OptInFormVersion
+from smsmarketing.contacts.models.seals import ConsentSeal, ConsentSealWait
 
 __all__ = [
     "Audience",
     "AudienceMember",
     "BlockClearing",
     "ConsentEvent",
+    "ConsentSeal",
+    "ConsentSealWait",
     "Contact",
     "ContactEvent",
     "CustomField",
+    "DoubleOptIn",
     "EventSummary",
     "EvidenceFile",
     "ImportFile",
@@ -38,6 +43,8 @@ __all__ = [
     "ImportMapping",
     "ImportReject",
     "ImportUndo",
+    "OptInForm",
+    "OptInFormVersion",
     "Segment",
     "SendState",
     "Suppression",

@@ -7,6 +7,9 @@ from django.db import models
 
 from smsmarketing.accounts.models import Brand, User
 from smsmarketing.contacts.models.contacts import Contact
+from smsmarketing.contacts.models.opt_in import OptInFormVersion
+from smsmarketing.contacts.rules import consent as words
+from smsmarketing.contacts.rules.consent import AGE_MAX, BASES, BOX_COUNTRIES, DIRECTIONS, METHODS
 from smsmarketing.contacts.rules.lifting import GROUNDS
 from smsmarketing.contacts.rules.suppressions import (
     EXPIRING_REASONS,
@@ -23,6 +26,8 @@ class ConsentEvent(models.Model):
 
     Bound to the number by `phone_hash`: an event of another number proves nothing [R-4.3].
     UPDATE, DELETE and TRUNCATE are refused by triggers (erasure may empty ip and user_agent).
+    Which event counts is said by `selectors.consent.CONSENT_NEWEST`. Columns with a default in the
+    database are filled by it in set-based inserts, such as an import's.
     """
 
     contact = models.ForeignKey(
@@ -38,10 +43,28 @@ class ConsentEvent(models.Model):
     )
     direction = models.CharField(max_length=8, help_text="granted, revoked, expired or denied.")
     purpose = models.CharField(max_length=16, help_text="marketing, notification, otp or night.")
+    channel = models.CharField(max_length=8, default="sms", db_default="sms")
+    sender_scope = models.CharField(
+        max_length=16,
+        blank=True,
+        db_default="",
+        help_text="The one sender it was given for; empty: all senders of the brand.",
+    )
     basis = models.CharField(max_length=20)
     method = models.CharField(max_length=20)
     source_url = models.CharField(max_length=500, blank=True)
-    form_version = models.CharField(max_length=80, blank=True)
+    form_version = models.CharField(
+        max_length=80, blank=True, help_text="Version of a form elsewhere, as it was told to us."
+    )
+    hosted_form_version = models.ForeignKey(
+        OptInFormVersion,
+        on_delete=models.PROTECT,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        help_text="The version of a form of ours that was shown.",
+    )
     disclosure_text = models.TextField(blank=True, help_text="The exact text the person saw.")
     disclosure_hash = models.CharField(max_length=64, blank=True)
     language = models.CharField(max_length=12, blank=True)
@@ -51,7 +74,12 @@ class ConsentEvent(models.Model):
     ip = models.CharField(max_length=45, blank=True)
     user_agent = models.CharField(max_length=300, blank=True)
     evidence_file = models.CharField(max_length=300, blank=True)
+    evidence_file_id = models.UUIDField(null=True, help_text="Id of a stored file.")
     evidence_sha256 = models.CharField(max_length=64, blank=True)
+    double_opt_in = models.JSONField(
+        null=True,
+        help_text="id, requested_at, token_hash, confirmed_at and reply_message_id [R-4.6].",
+    )
     country = models.CharField(max_length=2, blank=True)
     expires_at = models.DateTimeField(null=True)
     import_job_id = models.BigIntegerField(null=True)
@@ -62,7 +90,39 @@ class ConsentEvent(models.Model):
             models.Index(
                 fields=["contact", "brand", "purpose", "-captured_at", "-id"],
                 name="consent_newest",
-            )
+            ),
+            models.Index(
+                fields=["expires_at"],
+                name="consent_expiring",
+                condition=models.Q(direction="granted", expires_at__isnull=False),
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(
+                    direction__in=DIRECTIONS,
+                    purpose__in=words.PURPOSES,
+                    basis__in=BASES,
+                    method__in=METHODS,
+                    channel="sms",
+                ),
+                name="consent_words",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(captured_at__lte=models.F("recorded_at")),
+                name="consent_not_future",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(direction="granted")
+                | models.Q(captured_at__gte=models.F("recorded_at") - AGE_MAX),
+                name="consent_not_too_old",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(
+                    direction="granted", checkbox_default=True, country__in=BOX_COUNTRIES
+                ),
+                name="consent_box_not_ticked",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 from smsmarketing.contacts.operations import (
     audiences,
+    consent,
     contacts,
     custom_fields,
     events,
@@ -10,6 +11,8 @@ from smsmarketing.contacts.operations import (
     import_undo,
     imports,
     numbers,
+    opt_in,
+    opt_in_forms,
     opt_outs,
     opt_outs_block,
     opt_outs_clear,
@@ -19,6 +22,7 @@ from smsmarketing.contacts.operations import (
 
 __all__ = [
     "audiences",
+    "consent",
     "contacts",
     "custom_fields",
     "events",
@@ -27,6 +31,8 @@ __all__ = [
     "import_undo",
     "imports",
     "numbers",
+    "opt_in",
+    "opt_in_forms",
     "opt_outs",
     "opt_outs_block",
     "opt_outs_clear",

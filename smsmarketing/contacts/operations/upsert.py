@@ -10,13 +10,15 @@ from smsmarketing.accounts.models import Brand
 from smsmarketing.accounts.selectors import brands_visible
 from smsmarketing.contacts.models import Contact
 from smsmarketing.contacts.operations.contacts import ContactOut, contact_out
+from smsmarketing.contacts.operations.evidence import EvidenceIn
 from smsmarketing.contacts.rules.consent import ConsentEvidence
 from smsmarketing.contacts.rules.import_values import READERS, BadValue
 from smsmarketing.contacts.rules.phone import Phone, PhoneError, phone_parse
 from smsmarketing.contacts.selectors import contacts_visible
-from smsmarketing.contacts.services import consent_record, contact_upsert
+from smsmarketing.contacts.services import consent_record, contact_upsert, suppression_add
 from smsmarketing.contacts.services.consent import consent_check
 from smsmarketing.contacts.services.fields import custom_read
+from smsmarketing.contacts.services.locks import number_lock
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput, NotFound
 from smsmarketing.operations.types import (
@@ -24,45 +26,26 @@ from smsmarketing.operations.types import (
     Context,
     Input,
     Kind,
-    Moment,
     Operation,
     Output,
     RestRoute,
+    Surface,
 )
 from smsmarketing.operations.versions import version_check
 
 Tag = Annotated[str, Field(min_length=1, max_length=60)]
 
 
-class ConsentIn(Input):
-    """Evidence of one consent [R-4.1]. It is written to the ledger, never changed later."""
+class ConsentIn(EvidenceIn):
+    """Evidence of one consent, or of its end [R-4.1]."""
 
     purpose: Literal["marketing", "notification", "otp", "night"] = Field(
         default="marketing", description="What the person agreed to."
     )
     direction: Literal["granted", "revoked", "denied"] = Field(
-        default="granted", description="What the person said."
+        default="granted",
+        description="What the person said; revoked also opts the number out of the brand.",
     )
-    basis: str = Field(
-        default="express",
-        max_length=20,
-        description="express, written, soft_opt_in, implied_purchase or implied_inquiry.",
-    )
-    method: str = Field(
-        max_length=20,
-        description="web_form, paper, verbal, keyword_reply, qr, import, api or double_opt_in.",
-    )
-    disclosure_text: str = Field(max_length=4000, description="The exact text the person saw.")
-    captured_at: Moment = Field(description="When the person agreed; not now, not the future.")
-    source_url: str = Field(default="", max_length=500, description="Where it was given.")
-    form_version: str = Field(default="", max_length=80, description="Version of the form.")
-    language: str = Field(default="", max_length=12, description="Language of the text.")
-    checkbox_default: bool = Field(
-        default=False, description="True when the box was ticked beforehand: refused [R-4.4]."
-    )
-    ip: str = Field(default="", max_length=45, description="Address the person came from.")
-    user_agent: str = Field(default="", max_length=300, description="Browser the person used.")
-    expires_at: Moment | None = Field(default=None, description="When it lapses.")
 
 
 class UpsertIn(Input):
@@ -166,6 +149,8 @@ def _existing(context: Context, data: UpsertIn, phone: Phone | None) -> Contact 
 
 def _run(context: Context, data: UpsertIn) -> UpsertOut:
     phone, brand = _phone(data), _brand(context, data)
+    if phone is not None and data.consent is not None and data.consent.direction == "revoked":
+        number_lock(phone.e164)  # before the contact's row, as a STOP does
     contact = _existing(context, data, phone)
     done = contact_upsert(
         phone,
@@ -183,6 +168,8 @@ def _run(context: Context, data: UpsertIn) -> UpsertOut:
             captured_by=context.actor.principal,
             now=context.now,
         )
+        if data.consent.direction == "revoked":
+            _refusal_keep(context, data, done.contact, brand)
         done.contact.refresh_from_db()
     context.audit_object = ("contacts.contact", str(done.contact.pk))
     context.audit_facts = {"changed": list(done.changed), "consent": data.consent is not None}
@@ -191,6 +178,27 @@ def _run(context: Context, data: UpsertIn) -> UpsertOut:
         changed=list(done.changed),
         consent_recorded=data.consent is not None,
         details=contact_out(done.contact, context.actor, full=False),
+    )
+
+
+def _refusal_keep(context: Context, data: UpsertIn, contact: Contact, brand: Brand) -> None:
+    """A consent taken back is a "no" that a later form or import must not overturn [R-2.16]."""
+    consent = data.consent
+    if consent is None or consent.purpose == "night" or contact.phone is None:
+        return
+    suppression_add(
+        phone=contact.phone,
+        scope="brand",
+        reason="opt_out",
+        source="admin" if context.actor.surface is Surface.ADMIN else "api",
+        evidence={
+            "text": consent.disclosure_text,
+            "said_at": consent.captured_at.isoformat(),
+            "recorded_by": context.actor.principal,
+        },
+        brand=brand,
+        purposes=(consent.purpose,) if consent.purpose == "otp" else (),
+        at=context.now,
     )
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
+from uuid import UUID
+
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
 DIRECTIONS: Final = ("granted", "revoked", "expired", "denied")
 PURPOSES: Final = ("marketing", "notification", "otp", "night")
@@ -27,12 +31,17 @@ METHODS: Final = (
     "api",
     "double_opt_in",
 )
+# Word of an import or a paper form: a time this close to its recording was made up [R-4.2].
+_SECOND_HAND: Final = frozenset({"import", "paper"})
+_JUST_NOW: Final = timedelta(minutes=1)
 AGE_MAX: Final = timedelta(days=3653)  # ten years [R-4.2]
 # CASL: implied consent ends two years after a purchase, six months after an inquiry (§4.1).
 IMPLIED: Final = {"implied_purchase": timedelta(days=730), "implied_inquiry": timedelta(days=182)}
 # GDPR countries (EU, EEA, United Kingdom, Switzerland) and +1: a pre-ticked box is no consent.
 _GDPR_TEXT = "AT BE BG CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK"
 _GDPR: Final = frozenset(_GDPR_TEXT.split())
+BOX_COUNTRIES: Final = tuple(sorted(_GDPR | set(COUNTRY_CODE_TO_REGION_CODE[1])))
+"""Where a box that was ticked beforehand is no consent [R-4.4]; the database refuses it too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +62,16 @@ class ConsentEvidence:
     ip: str = ""
     user_agent: str = ""
     evidence_file: str = ""
+    evidence_file_id: UUID | None = None
     evidence_sha256: str = ""
+    sender_scope: str = ""
+    hosted_form_version_id: int | None = None
+    double_opt_in: Mapping[str, Any] | None = None
     expires_at: datetime | None = None
+
+    def of_purpose(self, purpose: str) -> ConsentEvidence:
+        """The same evidence for another purpose."""
+        return replace(self, purpose=purpose)
 
 
 def consent_faults(
@@ -103,6 +120,8 @@ def _times(evidence: ConsentEvidence, faults: dict[str, str], now: datetime) -> 
         return
     if at > now:
         faults["captured_at"] = "This lies in the future. Say when the person agreed."
+    elif evidence.method in _SECOND_HAND and at > now - _JUST_NOW:
+        faults["captured_at"] = "This is the time of the recording. Say when the person agreed."
     elif at < now - AGE_MAX:
         faults["captured_at"] = "This is more than 10 years ago. Ask the person again."
     if evidence.expires_at is not None and evidence.expires_at <= at:

@@ -11,9 +11,30 @@ from django.utils import timezone
 from smsmarketing.accounts.models import Brand
 from smsmarketing.contacts.models import ConsentEvent, Contact
 from smsmarketing.contacts.rules.consent import ConsentEvidence, consent_expiry, consent_faults
+from smsmarketing.contacts.services.consent_end import consents_end
 from smsmarketing.contacts.services.outbound import consent_emit
 from smsmarketing.contacts.services.states import send_state_refresh
 from smsmarketing.operations.errors import ConsentIncomplete
+
+_AS_GIVEN = (
+    "direction",
+    "purpose",
+    "sender_scope",
+    "basis",
+    "method",
+    "source_url",
+    "form_version",
+    "hosted_form_version_id",
+    "disclosure_text",
+    "language",
+    "checkbox_default",
+    "ip",
+    "user_agent",
+    "evidence_file",
+    "evidence_file_id",
+    "evidence_sha256",
+)
+"""What a row takes from the evidence as it is."""
 
 
 def consent_record(
@@ -52,25 +73,14 @@ def consent_record(
         contact=contact,
         phone_hash=contact.phone_hash,
         brand=brand,
-        direction=evidence.direction,
-        purpose=evidence.purpose,
-        basis=evidence.basis,
-        method=evidence.method,
-        source_url=evidence.source_url,
-        form_version=evidence.form_version,
-        disclosure_text=evidence.disclosure_text,
         disclosure_hash=digest,
-        language=evidence.language,
-        checkbox_default=evidence.checkbox_default,
         captured_at=captured_at,
         captured_by=evidence.captured_by or captured_by,
-        ip=evidence.ip,
-        user_agent=evidence.user_agent,
-        evidence_file=evidence.evidence_file,
-        evidence_sha256=evidence.evidence_sha256,
+        double_opt_in=dict(evidence.double_opt_in) if evidence.double_opt_in else None,
         country=contact.country,
         expires_at=consent_expiry(evidence),
         recorded_at=now,
+        **{name: getattr(evidence, name) for name in _AS_GIVEN},
     )
     Contact.objects.filter(pk=contact.pk).update(version=F("version") + 1, updated_at=now)
     send_state_refresh([contact.pk], [brand.pk], now=now)
@@ -100,27 +110,6 @@ def consents_void(contact: Contact, *, now: datetime) -> int:
     Writes an `expired` event after each consent that holds now, so that going back to the old
     number does not bring it back to life. Returns how many ended.
     """
-    newest = (
-        ConsentEvent.objects.filter(contact=contact, phone_hash=contact.phone_hash)
-        .order_by("brand_id", "purpose", "-captured_at", "-id")
-        .distinct("brand_id", "purpose")
+    return consents_end(
+        [contact.pk], at=now, direction="expired", captured_by="number_changed", now=now
     )
-    ended = [
-        ConsentEvent(
-            contact=contact,
-            phone_hash=contact.phone_hash,
-            brand_id=event.brand_id,
-            direction="expired",
-            purpose=event.purpose,
-            basis=event.basis,
-            method=event.method,
-            captured_at=now,
-            captured_by="number_changed",
-            country=event.country,
-            recorded_at=now,
-        )
-        for event in newest
-        if event.direction == "granted"
-    ]
-    ConsentEvent.objects.bulk_create(ended)
-    return len(ended)

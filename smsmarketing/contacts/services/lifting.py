@@ -13,9 +13,9 @@ from smsmarketing.contacts.models import ConsentEvent, Contact, Suppression, Sup
 from smsmarketing.contacts.phones import phone_hashes
 from smsmarketing.contacts.rules.lifting import lift_faults
 from smsmarketing.contacts.selectors.suppressions import suppressions_live
+from smsmarketing.contacts.services.locks import number_lock
 from smsmarketing.contacts.services.outbound import lifts_emit
 from smsmarketing.contacts.services.states import send_state_refresh
-from smsmarketing.contacts.services.suppressions import number_lock
 from smsmarketing.operations.errors import Conflict, InvalidInput
 
 EXPIRE_MOST = 1000

@@ -12,7 +12,8 @@ from smsmarketing.contacts import selectors
 from smsmarketing.contacts.models import Contact, Suppression
 from smsmarketing.contacts.rules.suppressions import purposes_default
 from smsmarketing.contacts.selectors.opt_out_links import LinkTarget, link_opted_out
-from smsmarketing.contacts.services.suppressions import _number_lock, suppression_add
+from smsmarketing.contacts.services.locks import number_lock
+from smsmarketing.contacts.services.suppressions import suppression_add
 from smsmarketing.operations.audit import audit_append_system
 
 Choice = Literal["marketing", "all"]
@@ -34,7 +35,7 @@ def opt_out_by_link(
     if choice is not None:
         purposes = PURPOSES_OF_CHOICE[choice]
     with transaction.atomic():
-        _number_lock(target.phone_hash.hex())
+        number_lock(target.phone_hash.hex())
         if set(purposes) <= link_opted_out(target, now):
             return False
         evidence = _evidence(target, choice, ip, user_agent, now)

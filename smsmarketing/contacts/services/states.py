@@ -10,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from smsmarketing.contacts.rules.phone import TEXTABLE_LINE_TYPES
+from smsmarketing.contacts.selectors.consent import CONSENT_NEWEST
 from smsmarketing.contacts.selectors.suppressions import (
     SUPPRESSION_RANK,
     suppression_covers,
@@ -65,7 +66,7 @@ def state_statement(rows_sql: str) -> str:
             SELECT e.* FROM contacts_consentevent e
             WHERE e.contact_id = p.contact_id AND e.brand_id = p.brand_id
                 AND e.purpose = 'marketing' AND e.phone_hash = p.phone_hash
-            ORDER BY e.captured_at DESC, e.id DESC LIMIT 1
+            ORDER BY {CONSENT_NEWEST} LIMIT 1
         ) e ON TRUE
         ORDER BY p.brand_id, p.contact_id
         ON CONFLICT (brand_id, contact_id) DO UPDATE SET country = excluded.country,

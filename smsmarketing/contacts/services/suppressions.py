@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Value
 from django.db.models.functions import Greatest
 from django.utils import timezone
@@ -22,10 +22,15 @@ from smsmarketing.contacts.rules.suppressions import (
     SCOPES,
     purposes_default,
 )
+from smsmarketing.contacts.selectors.consent import consent_newest_first
 from smsmarketing.contacts.selectors.suppressions import suppressions_live
+from smsmarketing.contacts.services.consent_end import REVOKING_REASONS, consents_end
+from smsmarketing.contacts.services.locks import number_lock
 from smsmarketing.contacts.services.outbound import consent_emit, lifts_emit, suppression_emit
 from smsmarketing.contacts.services.states import send_state_refresh, send_states_settle
 from smsmarketing.operations.errors import InvalidInput
+
+_number_lock = number_lock
 
 
 def suppression_add(
@@ -40,6 +45,7 @@ def suppression_add(
     purposes: Collection[str] = (),
     language: str = "",
     expires_at: datetime | None = None,
+    revokes: bool = True,
     at: datetime | None = None,
 ) -> Suppression:
     """Record that a number (E.164, known or not) must not be texted; it holds from this commit on.
@@ -48,17 +54,12 @@ def suppression_add(
     returned instead of a second one, and notes that it was said again, which makes a lift that was
     asked before stale; a wider one is added beside the narrower. In the caller's transaction: the
     send states follow and the contact's version grows, so that a stale upsert cannot overwrite the
-    opt-out [R-8.7]; the team's own systems are told after the commit. Raises InvalidInput: a scope
-    without its brand or sender, an unknown reason or purpose, an end for what a person said.
+    opt-out [R-8.7]; the team's own systems are told after the commit. A consent that this ends is
+    revoked in the ledger too (docs/adr/0033), unless `revokes` is False: a "no" still to be
+    confirmed. Raises InvalidInput: a scope without its brand or sender, an unknown reason or
+    purpose, an end for what a person said.
     """
-    _checked(
-        scope=scope,
-        reason=reason,
-        purposes=purposes,
-        brand=brand,
-        sender=sender,
-        expires_at=expires_at,
-    )
+    _checked(scope, reason, purposes, brand=brand, sender=sender, expires_at=expires_at)
     now = at or timezone.now()
     wanted = tuple(purposes) or purposes_default(reason, plus_one=phone.startswith("+1"))
     number_lock(phone)
@@ -67,9 +68,9 @@ def suppression_add(
     found = _covering(
         hashed, scope, reason, wanted, brand=brand, sender=sender, expires_at=expires_at, now=now
     )
-    if found is not None and _repeated(found, now):
-        return found
-    suppression = Suppression.objects.create(
+    if found is not None and not _repeated(found, now):
+        found = None
+    suppression = found or Suppression.objects.create(
         phone_hash=hashed,
         hash_key=contact.hash_key if contact else hash_key_id(),
         phone=phone,
@@ -85,9 +86,36 @@ def suppression_add(
         created_at=now,
         expires_at=expires_at,
     )
-    _contact_follow(contact, hashed, now)
-    suppression_emit(suppression)
+    ended = _consents_revoke(contact, suppression, wanted, now) if contact and revokes else 0
+    if found is None or ended:
+        _contact_follow(contact, hashed, now)
+    if found is None:
+        suppression_emit(suppression)
     return suppression
+
+
+def _consents_revoke(
+    contact: Contact, suppression: Suppression, purposes: Collection[str], now: datetime
+) -> int:
+    if suppression.reason not in REVOKING_REASONS or suppression.expires_at is not None:
+        return 0
+    evidence = suppression.evidence
+    return consents_end(
+        [contact.pk],
+        at=now,
+        captured_by=str(evidence.get("recorded_by") or suppression.source),
+        brand_id=suppression.brand_id,
+        purposes=purposes or None,
+        source=suppression.source,
+        evidence_file=_evidence_name(evidence, suppression),
+        language=suppression.language,
+    )
+
+
+def _evidence_name(evidence: Mapping[str, Any], suppression: Suppression) -> str:
+    """What a consent event names as its proof: the message itself, else the suppression's own."""
+    inbound_id = evidence.get("inbound_id")
+    return f"inbound:{inbound_id}" if inbound_id else f"suppression:{suppression.pk}"
 
 
 def _repeated(found: Suppression, now: datetime) -> bool:
@@ -101,10 +129,10 @@ def _repeated(found: Suppression, now: datetime) -> bool:
 
 
 def _checked(
-    *,
     scope: str,
     reason: str,
     purposes: Collection[str],
+    *,
     brand: Brand | None,
     sender: str,
     expires_at: datetime | None,
@@ -126,15 +154,6 @@ def _checked(
         faults["expires_at"] = "What a person or their carrier said does not run out."
     if faults:
         raise InvalidInput("The suppression is not complete. Mend the fields.", field_errors=faults)
-
-
-def number_lock(phone: str) -> None:
-    """Two calls for one number come one after the other, also when no contact row can be locked."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 4711))", [phone])
-
-
-_number_lock = number_lock
 
 
 def _covering(
@@ -218,7 +237,7 @@ def suppression_lift_scope(
     ]
     if not rows:
         return []
-    event = _restart_event(contact, brand, evidence, language, now) if contact else None
+    event = _restart_events(contact, brand, evidence, language, now) if contact else None
     if event is not None:
         consent_emit(event)
     lifts = []
@@ -237,37 +256,43 @@ def suppression_lift_scope(
     return lifts
 
 
-def _restart_event(
+def _restart_events(
     contact: Contact, brand: Brand, evidence: Mapping[str, Any], language: str, now: datetime
 ) -> ConsentEvent:
-    """The consent that a START is: the message is the evidence, the disclosure the earlier one."""
-    before = (
-        ConsentEvent.objects.filter(
+    """The consents that a START is: the message is the evidence, the disclosure the earlier one.
+
+    For marketing, and for each other purpose that the STOP had revoked. Returns that of marketing.
+    """
+    events = ConsentEvent.objects.filter(
+        contact=contact, brand=brand, phone_hash=contact.phone_hash
+    )
+    revoked = {
+        event.purpose
+        for event in consent_newest_first(events, by="purpose")
+        if event.direction == "revoked"
+    }
+    made = {}
+    for purpose in sorted({"marketing", *revoked}):
+        granted = events.filter(purpose=purpose, direction="granted")
+        before = consent_newest_first(granted).first()
+        made[purpose] = ConsentEvent.objects.create(
             contact=contact,
-            brand=brand,
-            purpose="marketing",
-            direction="granted",
             phone_hash=contact.phone_hash,
+            brand=brand,
+            direction="granted",
+            purpose=purpose,
+            basis="express",
+            method="keyword_reply",
+            source_url=before.source_url if before else "",
+            form_version=before.form_version if before else "",
+            hosted_form_version_id=before.hosted_form_version_id if before else None,
+            disclosure_text=before.disclosure_text if before else "",
+            disclosure_hash=before.disclosure_hash if before else "",
+            language=language or (before.language if before else ""),
+            captured_at=now,
+            captured_by="inbound",
+            evidence_file=f"inbound:{evidence.get('inbound_id', '')}",
+            country=contact.country,
+            recorded_at=now,
         )
-        .order_by("-captured_at", "-id")
-        .first()
-    )
-    return ConsentEvent.objects.create(
-        contact=contact,
-        phone_hash=contact.phone_hash,
-        brand=brand,
-        direction="granted",
-        purpose="marketing",
-        basis="express",
-        method="keyword_reply",
-        source_url=before.source_url if before else "",
-        form_version=before.form_version if before else "",
-        disclosure_text=before.disclosure_text if before else "",
-        disclosure_hash=before.disclosure_hash if before else "",
-        language=language or (before.language if before else ""),
-        captured_at=now,
-        captured_by="inbound",
-        evidence_file=f"inbound:{evidence.get('inbound_id', '')}",
-        country=contact.country,
-        recorded_at=now,
-    )
+    return made["marketing"]

@@ -10,8 +10,10 @@ from smsmarketing.gateways.dispatch.road import Road
 from smsmarketing.gateways.rules.quiet_hours import Open, reopening_at, window_check
 from smsmarketing.gateways.rules.quiet_table import Mode
 
-QUIET_PURPOSES = frozenset({"marketing"})
-"""Purposes that keep quiet hours; all others are exempt [R-3.3]."""
+QUIET_PURPOSES = frozenset({"marketing", "opt_in"})
+"""Purposes that keep quiet hours; all others are exempt [R-3.3]. A request to confirm an
+opt-in is no marketing, but nobody wants to be asked at night.
+"""
 _MARGIN = timedelta(seconds=60)
 """Room for the gateway's own queue [R-3.5]."""
 

@@ -59,7 +59,7 @@ checked AS MATERIALIZED (
     SELECT w.id, w.opens_at, w.shut, w.waiting, s.id AS slot_id,
         CASE
             WHEN no.rank IS NOT NULL THEN [suppression_word]
-            WHEN %(kind)s IN ('test', 'reply') THEN NULL
+            WHEN %(kind)s IN ('test', 'reply', 'opt_in') THEN NULL
             WHEN %(purpose)s = 'marketing' AND s.id IS NULL THEN 'no_consent'
             WHEN %(purpose)s = 'marketing' AND s.marketing_reason IS NOT NULL
                 THEN s.marketing_reason

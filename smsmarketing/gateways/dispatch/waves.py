@@ -218,8 +218,9 @@ def _mark_parameters(
         "sender_value": plan.sender_value,
         "gateway": plan.gateway_id,
         "countries": array_of_texts(plan.countries),
-        # A test is a marketing message in every respect but the approval.
-        "purpose": "marketing" if plan.purpose == "test" else plan.purpose,
+        # A test is a marketing message in every respect but the approval; a request to confirm an
+        # opt-in stops at what stops marketing, though it needs no consent yet.
+        "purpose": "marketing" if plan.purpose in ("test", "opt_in") else plan.purpose,
         "kind": plan.purpose,
         "counted": plan.counted,
         "limits": array_of(limit for limit, _ in plan.caps),

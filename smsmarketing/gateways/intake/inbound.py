@@ -19,10 +19,15 @@ from smsmarketing.contacts.models import Contact
 from smsmarketing.contacts.phones import phone_hash
 from smsmarketing.contacts.rules.inbound import LIST_VERSION, Classification, inbound_classify
 from smsmarketing.contacts.rules.phone import PhoneError, phone_parse
+from smsmarketing.contacts.selectors.double_opt_in import double_opt_in_pending
 from smsmarketing.contacts.services import (
     suppressed_phones,
     suppression_add,
     suppression_lift_scope,
+)
+from smsmarketing.contacts.services.double_opt_in import (
+    double_opt_in_confirm,
+    double_opt_in_deny,
 )
 from smsmarketing.contacts.services.events import event_note
 from smsmarketing.contacts.services.holds import opt_out_narrow
@@ -53,9 +58,13 @@ def _receive(gateway: Gateway, event: InboundEvent, raw: bytes, now: datetime) -
     contact = Contact.objects.filter(phone=event.sender).first()
     brand = sender.brand if sender is not None else _brand_last_sent(contact, gateway)
     country = contact.country if contact is not None else _country(event.sender)
+    waits = double_opt_in_pending(
+        event.sender, brand_id=brand.pk if brand is not None else None, now=now
+    )
     found = inbound_classify(
         event.text,
         country=country,
+        pending_double_opt_in=waits is not None,
         opted_out=_opted_out(event.sender, brand, now),
         scope_asked=scope_question_open(event.sender, brand, now),
         names=_names(contact, brand),
@@ -81,7 +90,7 @@ def _receive(gateway: Gateway, event: InboundEvent, raw: bytes, now: datetime) -
         },
     )
     if created:
-        _obey(message, sender, found, now)
+        _obey(message, sender, found, now, waits=waits is not None)
         _note(message)
     return message
 
@@ -107,21 +116,33 @@ def _names(contact: Contact | None, brand: Brand | None) -> list[str]:
 
 
 def _obey(
-    message: InboundMessage, sender: SenderId | None, found: Classification, now: datetime
+    message: InboundMessage,
+    sender: SenderId | None,
+    found: Classification,
+    now: datetime,
+    *,
+    waits: bool,
 ) -> None:
-    """Change what the reply asks to change, and answer it where an answer is owed."""
-    changed = False
+    """Change what the reply asks to change, and answer it where an answer is owed.
+
+    A YES to an open request answers that request and lifts nothing: a STOP that commits while it
+    waits for the number's lock stands. Only START takes a STOP back then.
+    """
+    changed = confirmed = False
     if found.action in {"opt_out", "hold_review"} and message.phone.startswith("+"):
         changed = _suppress(message, sender, found, now)
     elif found.action == "opt_in" and message.brand is not None:
-        changed = _restore(message, sender, found, now)
+        answers = waits and found.keyword == "yes"
+        restored = not answers and _restore(message, sender, found, now)
+        confirmed = _confirm(message, now)
+        changed = restored or confirmed
     elif found.action == "keep_orders" and message.brand is not None:
         changed = _narrow(message, sender, found, now)
     answered = (
         sender is not None
         and (changed or found.action == "help")
         and found.action in {"opt_out", "opt_in", "help"}
-        and reply_send(message, sender, action=found.action, now=now)
+        and reply_send(message, sender, action="confirmed" if confirmed else found.action, now=now)
     )
     if changed:
         audit_append_system(
@@ -155,11 +176,13 @@ def _suppress(
         source="inbound",
         evidence=_evidence(message, sender, found),
         brand=message.brand,
+        revokes=not held,
         language=message.language if message.language != "*" else "",
         at=now,
     )
     message.suppression_id = suppression.pk
     message.save(update_fields=["suppression_id"])
+    double_opt_in_deny(message.phone, message.brand, inbound_id=message.pk, now=now)
     return bool(suppression.evidence.get("inbound_id") == message.pk)
 
 
@@ -202,6 +225,22 @@ def _narrow(
     message.suppression_id = kept.pk
     message.save(update_fields=["suppression_id"])
     return True
+
+
+def _confirm(message: InboundMessage, now: datetime) -> bool:
+    """YES or START answers an open request to confirm an opt-in, if there is one [R-4.6]."""
+    assert message.brand is not None  # noqa: S101 - the caller looked
+    events = double_opt_in_confirm(
+        message.phone,
+        message.brand,
+        inbound_id=message.pk,
+        language=message.language if message.language != "*" else "",
+        now=now,
+    )
+    if events and message.contact_id is None:
+        message.contact_id = events[0].contact_id
+        message.save(update_fields=["contact_id"])
+    return bool(events)
 
 
 def _evidence(

@@ -37,13 +37,16 @@ def reply_text(brand: Brand, action: str, language: str = "") -> str:
     """What the answer says: brand, no marketing, no link [R-2.10]; HELP names a contact and STOP
     [R-2.13].
 
-    `action` is opt_out, scope_question (a confirmation that asks what to keep), opt_in or help. In
+    `action` is opt_out, scope_question (a confirmation that asks what to keep), opt_in, confirmed or help. In
     the language given, else in the brand's.
     """
     if action == "help":
         return brand.help_line
-    words = public_words("replies", language or brand.language)
-    return words[action].replace("{brand}", brand.name_in_texts)
+    if action == "confirmed":  # a double opt-in: how to get help and how to end it [R-4.6]
+        words = public_words("opt_in", language or brand.language)["sms_confirmed"]
+        return words.format(brand=brand.name_in_texts)
+    answers = public_words("replies", language or brand.language)
+    return answers[action].replace("{brand}", brand.name_in_texts)
 
 
 def reply_language(brand: Brand, found: str, contact: Contact | None) -> str:

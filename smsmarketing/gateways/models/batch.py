@@ -13,7 +13,7 @@ from smsmarketing.gateways.rules.messages import STATES
 from smsmarketing.operations.states import FSMModel
 
 BATCH_STATES = ("building", "ready", "sending", "paused", "done", "stopped")
-BATCH_PURPOSES = ("marketing", "notification", "transactional", "otp", "test", "reply")
+BATCH_PURPOSES = ("marketing", "notification", "transactional", "otp", "test", "reply", "opt_in")
 SLICE_STATES = ("ready", "leased", "done", "closed", "quarantined")
 
 
@@ -38,7 +38,8 @@ class Batch(FSMModel):
     )
     label = models.CharField(max_length=160)
     purpose = models.CharField(
-        max_length=16, help_text="marketing, notification, transactional, otp, test or reply."
+        max_length=16,
+        help_text="marketing, notification, transactional, otp, test, reply or opt_in.",
     )
     action_request_id = models.UUIDField(null=True, help_text="The approval it was released by.")
     content_hash = models.CharField(max_length=64, blank=True)

@@ -47,7 +47,8 @@ class BatchListIn(PageInput):
         default=None, description="Only batches in this state."
     )
     purpose: (
-        Literal["marketing", "notification", "transactional", "otp", "test", "reply"] | None
+        Literal["marketing", "notification", "transactional", "otp", "test", "reply", "opt_in"]
+        | None
     ) = Field(default=None, description="Only batches of this purpose.")
     since: Moment | None = Field(default=None, description="Only batches made since, UTC.")
     until: Moment | None = Field(default=None, description="Only batches made before, UTC.")

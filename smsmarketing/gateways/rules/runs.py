@@ -5,6 +5,7 @@ from __future__ import annotations
 RUN_TASKS: dict[str, str] = {
     "otp": "gateways.batch_run_urgent",
     "reply": "gateways.batch_run_urgent",
+    "opt_in": "gateways.batch_run_transactional",
     "test": "gateways.batch_run_transactional",
     "transactional": "gateways.batch_run_transactional",
     "notification": "gateways.batch_run_transactional",

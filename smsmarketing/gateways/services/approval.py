@@ -13,11 +13,11 @@ from smsmarketing.gateways.models import Batch
 from smsmarketing.operations.errors import ApprovalRequired
 
 APPROVED_STATES = ("approved", "executing", "succeeded", "partially_succeeded")
-UNAPPROVED_PURPOSES = ("test", "reply")
+UNAPPROVED_PURPOSES = ("test", "reply", "opt_in")
 MAX_TEST_MESSAGES = 20
 
 BATCH_APPROVED_SQL = """(
-    b.purpose IN ('test', 'reply')
+    b.purpose IN ('test', 'reply', 'opt_in')
     OR (b.content_hash <> '' AND EXISTS (
         SELECT 1 FROM approvals_actionrequest r
         WHERE r.id = b.action_request_id
@@ -45,13 +45,25 @@ WHERE m.batch_id = %s AND NOT EXISTS (
 """
 
 
+# A request to confirm goes to whom it is written down for, in the words that were written down;
+# those come from a form that was published.
+_FOREIGN_REQUESTS = """
+SELECT count(*) FROM gateways_message m
+WHERE m.batch_id = %s AND NOT EXISTS (
+    SELECT 1 FROM contacts_doubleoptin d
+    WHERE d.message_id = m.id AND d.phone = m.phone AND d.request_text = m.body
+        AND d.brand_id = %s AND d.state = 'requested'
+)
+"""
+
+
 def batch_gate_check(batch: Batch) -> None:
     """Refuse a batch that nobody approved. Raises ApprovalRequired.
 
     Purposes other than test and reply need an ActionRequest that is approved (or running by its
     approval), signs this batch's content hash, belongs to the batch's team and covers its cost
     ceiling. Tests may go only to numbers of the team's own people, at most 20; replies only to
-    people who wrote to us.
+    people who wrote to us; requests to confirm an opt-in only as they are written down [R-4.6].
     """
     if batch.purpose == "test":
         foreign = _count(_FOREIGN_TESTS, [batch.pk, batch.team_id])
@@ -66,6 +78,12 @@ def batch_gate_check(batch: Batch) -> None:
     if batch.purpose == "reply":
         if _count(_FOREIGN_REPLIES, [batch.pk]):
             raise ApprovalRequired("An automatic reply may go only to a person who wrote to us.")
+        return
+    if batch.purpose == "opt_in":
+        if _count(_FOREIGN_REQUESTS, [batch.pk, batch.brand_id]):
+            raise ApprovalRequired(
+                "A request to confirm may go only to a number that asked for it."
+            )
         return
     _request_check(batch)
 

@@ -8,6 +8,7 @@ from django.db import connection
 
 from smsmarketing.contacts.models import ImportJob
 from smsmarketing.contacts.phones import hash_key_id
+from smsmarketing.contacts.services.consent_end import REVOKING_REASONS, consents_end
 from smsmarketing.contacts.services.imports.staging import Stage
 from smsmarketing.contacts.services.states import STATES_EXISTING
 
@@ -99,6 +100,25 @@ def _insert_sql(stage: Stage) -> str:
     """  # noqa: S608
 
 
+def _consents_end(cursor: Any, contacts: list[int], params: dict[str, Any]) -> None:
+    """A "no" that the file brings ends what these people had agreed to (docs/adr/0033)."""
+    cursor.execute(
+        "SELECT DISTINCT contact_id FROM contacts_suppression WHERE import_job_id = %(job)s"
+        " AND contact_id = ANY(%(contacts)s) AND reason = ANY(%(ends)s)",
+        {"job": params["job"], "contacts": contacts, "ends": list(REVOKING_REASONS)},
+    )
+    consents_end(
+        [row[0] for row in cursor.fetchall()],
+        at=params["now"],
+        captured_by="import",
+        brand_id=params["brand"],
+        purposes=("marketing", "notification"),
+        source="import",
+        evidence_file=f"import:{params['job']}",
+        import_job_id=params["job"],
+    )
+
+
 def opt_outs_chunk(stage: Stage, params: dict[str, Any]) -> dict[str, int]:
     """Suppress the numbers of one chunk in the caller's transaction."""
     with connection.cursor() as cursor:
@@ -106,6 +126,7 @@ def opt_outs_chunk(stage: Stage, params: dict[str, Any]) -> dict[str, int]:
         contacts = sorted(row[0] for row in cursor.fetchall())
         cursor.execute(_insert_sql(stage), params)
         created = int(cursor.rowcount)
+        _consents_end(cursor, contacts, params)
         # Existing states only: an opt-out makes nobody visible to a brand.
         cursor.execute(STATES_EXISTING, {**params, "contacts": contacts})
     return {"create": created, "contacts_suppressed": len(contacts)}

@@ -161,7 +161,7 @@ def test_a_wrong_number_is_blocked_everywhere_and_its_consent_void(
     assert (row.scope, row.brand) == ("global", None)
     newest = ConsentEvent.objects.filter(contact=person).latest("id")
     assert newest.direction == "revoked"
-    assert newest.captured_by == "rita"
+    assert newest.captured_by == f"user:{reviewer.pk}"
     write(world, person.phone, "START")
     assert Suppression.objects.get(pk=row.pk).lifted_at is None
     assert state(person) == "reassigned"

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from django.db.models import F
 
 from smsmarketing.accounts.models import Brand
-from smsmarketing.contacts.models import ConsentEvent, Contact, Suppression, SuppressionLift
+from smsmarketing.contacts.models import Contact, Suppression, SuppressionLift
 from smsmarketing.contacts.phones import phone_hashes
-from smsmarketing.contacts.rules.consent import ConsentEvidence
 from smsmarketing.contacts.selectors.suppressions import suppressions_live
-from smsmarketing.contacts.services.consent import consent_record
-from smsmarketing.contacts.services.outbound import lifts_emit
+from smsmarketing.contacts.services.outbound import lifts_emit, suppression_emit
 from smsmarketing.contacts.services.states import send_state_refresh
 from smsmarketing.contacts.services.suppressions import _number_lock
 
@@ -84,39 +82,15 @@ def opt_out_narrow(
         evidence={**evidence, "narrows": [row.pk for row in wide]},
         created_at=now,
     )
-    for row in wide:
+    lifts = [
         _lift(row, actor="inbound", reason="The person keeps messages about orders.", now=now)
+        for row in wide
+    ]
+    lifts_emit(lifts)
+    # Told last: what other systems hear at the end is that marketing stays blocked.
+    suppression_emit(narrow)
     _follow(contact, now)
     return narrow
-
-
-def consents_void(contact: Contact, *, brands: Collection[Brand], by: str, now: datetime) -> int:
-    """The number belongs to somebody else: no consent given with it counts any more [R-4.3].
-
-    Returns for how many brands one was revoked.
-    """
-    revoked = 0
-    for brand in sorted(brands, key=lambda brand: brand.pk):
-        newest = (
-            ConsentEvent.objects.filter(
-                contact=contact, brand=brand, purpose="marketing", phone_hash=contact.phone_hash
-            )
-            .order_by("-captured_at", "-id")
-            .first()
-        )
-        if newest is None or newest.direction != "granted":
-            continue
-        consent_record(
-            contact,
-            ConsentEvidence(
-                direction="revoked", basis="express", method="keyword_reply", captured_at=now
-            ),
-            brand=brand,
-            captured_by=by,
-            now=now,
-        )
-        revoked += 1
-    return revoked
 
 
 def _locked(phone: str | None) -> Contact | None:

@@ -13,6 +13,7 @@ from smsmarketing.contacts.models import Contact, Suppression
 from smsmarketing.contacts.rules.suppressions import purposes_default
 from smsmarketing.contacts.selectors.opt_out_links import LinkTarget, link_opted_out
 from smsmarketing.contacts.services.locks import number_lock
+from smsmarketing.contacts.services.outbound import suppression_emit
 from smsmarketing.contacts.services.suppressions import suppression_add
 from smsmarketing.operations.audit import audit_append_system
 
@@ -71,7 +72,7 @@ def _suppress(
             at=now,
         )
     # Erased here, or no contact's number any more: only the hash is left, and it is enough.
-    return Suppression.objects.create(
+    row = Suppression.objects.create(
         phone_hash=target.phone_hash,
         hash_key=holder.hash_key if holder is not None else "",
         scope="brand",
@@ -83,6 +84,8 @@ def _suppress(
         evidence=evidence,
         created_at=now,
     )
+    suppression_emit(row)
+    return row
 
 
 def _evidence(

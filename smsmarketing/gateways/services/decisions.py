@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from smsmarketing.accounts.models import Brand, User
-from smsmarketing.contacts.models import ConsentEvent, Contact, Suppression
+from smsmarketing.accounts.models import User
+from smsmarketing.contacts.models import Suppression
 from smsmarketing.contacts.services import suppression_add
-from smsmarketing.contacts.services.holds import consents_void, hold_lift
+from smsmarketing.contacts.services.holds import hold_lift
 from smsmarketing.gateways.models import InboundMessage
 from smsmarketing.gateways.selectors.review import WAITING_ACTIONS
 from smsmarketing.operations.errors import Conflict
@@ -30,7 +30,7 @@ def inbound_decide(
     """Carry out the decision about a waiting reply whose row the caller holds locked.
 
     `opt_out` suppresses the brand (every brand when none is known), `complaint` and `wrong_number`
-    the number everywhere and, the latter, void its consents [R-4.3]. `keep` ends the hold unless
+    the number everywhere; its consents end with that [R-4.3]. `keep` ends the hold unless
     another reply holds the number too; `reopen` takes a `keep` back and holds again. Raises
     Conflict when somebody decided before, or when nothing was to be decided.
     """
@@ -82,13 +82,6 @@ def _stop(message: InboundMessage, decision: Decision, by: User, note: str, now:
         at=now,
     )
     message.suppression_id = suppression.pk
-    if decision == "wrong_number":
-        contact = Contact.objects.filter(phone=message.phone).first()
-        if contact is not None:
-            brands = Brand.objects.filter(
-                pk__in=ConsentEvent.objects.filter(contact=contact).values("brand_id")
-            )
-            consents_void(contact, brands=list(brands), by=by.get_username(), now=now)
 
 
 def _let_go(message: InboundMessage, by: User, now: datetime) -> None:
@@ -148,6 +141,7 @@ def _evidence(message: InboundMessage, by: User, note: str, now: datetime) -> di
         "gateway_message_id": message.external_id,
         "received_at": message.received_at.isoformat(),
         "stored_at": message.stored_at.isoformat(),
+        "recorded_by": f"user:{by.pk}",
         "decided_by": f"user:{by.pk}",
         "decided_at": now.isoformat(),
         "note": note,

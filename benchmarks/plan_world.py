@@ -77,15 +77,11 @@ class PlanWorld:
 
 def world_fill(rows: int) -> PlanWorld:
     """Make the team and `rows` contacts on one list. Django must be set up."""
-    from django.db import connection, transaction
+    from django.db import transaction
     from django.utils import timezone
 
     from smsmarketing.accounts.models import Brand, Team, User
     from smsmarketing.contacts.services import audience_save
-    from smsmarketing.contacts.services.events.summaries import (
-        SUMMARIES_DERIVED,
-        SUMMARIES_OPENED,
-    )
     from smsmarketing.gateways import services
     from smsmarketing.operations.states import row_lock, transition_apply
 
@@ -121,18 +117,30 @@ def world_fill(rows: int) -> PlanWorld:
         money_limit=Decimal("10000000"),
     )
     audience = audience_save(team_id=team.pk, brand=brand, name="Everybody")
+    _rows_fill(rows, team_id=team.pk, brand_id=brand.pk, audience_id=audience.pk)
+    return PlanWorld(team, brand, user, gateway, sender, audience)
+
+
+def _rows_fill(rows: int, *, team_id: int, brand_id: int, audience_id: int) -> None:
+    """Contacts, what may be sent to them, and what they did: a few statements for any number of them."""
+    from django.db import connection
+
+    from smsmarketing.contacts.services.events.summaries import (
+        SUMMARIES_DERIVED,
+        SUMMARIES_OPENED,
+    )
+
     with connection.cursor() as cursor:
         cursor.execute(_CONTACTS, {"countries": list(COUNTRIES), "rows": rows})
-        cursor.execute(_STATES, {"brand": brand.pk})
-        cursor.execute(_MEMBERS, {"audience": audience.pk})
-        cursor.execute(_EVENTS, {"team": team.pk})
+        cursor.execute(_STATES, {"brand": brand_id})
+        cursor.execute(_MEMBERS, {"audience": audience_id})
+        cursor.execute(_EVENTS, {"team": team_id})
         cursor.execute("ANALYZE contacts_contact, contacts_contactevent")
         cursor.execute(SUMMARIES_OPENED.replace("{keys}", _KINDS))
         cursor.execute("ANALYZE contacts_eventsummary")
         cursor.execute(SUMMARIES_DERIVED.replace("{keys}", _KINDS))
-        cursor.execute(_CONSENTS, {"brand": brand.pk})
+        cursor.execute(_CONSENTS, {"brand": brand_id})
         cursor.execute(
             "VACUUM ANALYZE contacts_contact, contacts_sendstate, contacts_audiencemember,"
             " contacts_contactevent, contacts_eventsummary, contacts_consentevent"
         )
-    return PlanWorld(team, brand, user, gateway, sender, audience)

@@ -141,8 +141,8 @@ def builds_the_segment(page: Page) -> None:
     """Conditions, preview, save."""
     page.goto("/admin/contacts/segment/build/")
     page.select_option("#brand_id", label="Nordwind Coffee")
-    page.select_option("select[data-kind] >> nth=0", "audience")
-    page.select_option("select[id$=audience] >> nth=0", label=AUDIENCE)
+    page.select_option("select.sb-kind", "audience")
+    page.check(f".sb-checks label:has-text('{AUDIENCE}') input")
     page.click("button[name=do][value=preview]")
     expect(page.locator("#sendable")).to_have_text(str(PEOPLE))
     page.fill("#name", SEGMENT)

@@ -40,6 +40,8 @@ OURS = (
 )
 COMMANDS = {
     "audit": "verifies the chain and anchors it",
+    "brand_language": "sets the language of pages and answers; sends nothing",
+    "consent": "verifies the seals of the consent ledger",
     "contracts": "prints the published contracts",
     "demo_data": "goes through execute() as a person without the right to approve",
     "gateway_credentials": "stores a gateway's secrets from the terminal; hands no message over",

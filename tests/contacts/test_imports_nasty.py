@@ -149,9 +149,10 @@ def test_a_bad_number_is_left_out_with_its_reason(
 
 
 def test_more_cells_than_columns_and_a_nul_are_rows_left_out(bring: Bring) -> None:
-    padding = "".join(f"+4474{number:08},x\n" for number in range(20_000))
+    padding = "+447400123499,x\n" * 20_000  # past what the first look at a file reads
     job = bring(f"phone,first_name\n{padding}{A},Ana,extra\n{B},Ber\x00nd\n{C},Carl\n")
-    assert [(code, field) for _, field, code in faults(job)] == [
+    found = [(code, field) for _, field, code in faults(job)]
+    assert [row for row in found if row[0] != "DUPLICATE_IN_FILE"] == [
         ("COLUMNS", ""),
         ("NUL", "first_name"),
     ]
@@ -256,10 +257,10 @@ def test_evidence_by_row_has_every_field(bring: Bring) -> None:
 
 
 def test_opt_outs_come_in_with_every_reason_there_is(bring: Bring, brand: Brand) -> None:
-    assert set(OPT_OUT_REASONS) == set(REASONS)
+    assert set(OPT_OUT_REASONS) == set(REASONS) - {"hold"}
     rows = "".join(f"+4474001234{n:02},{reason}\n" for n, reason in enumerate(OPT_OUT_REASONS, 10))
     job = bring("phone,reason\n" + rows, kind="opt_outs")
-    assert counts(job, "create", "rejected") == (len(REASONS), 0)
+    assert counts(job, "create", "rejected") == (len(OPT_OUT_REASONS), 0)
     for row in Suppression.objects.all():
         assert tuple(row.purposes) == purposes_default(row.reason, plus_one=False), row.reason
 

@@ -11,7 +11,16 @@ from django.conf import settings
 
 from smsmarketing.contacts.models import ConsentEvent, Contact, Suppression
 
-HARD = {"complaint", "blocked", "legal", "invalid", "landline", "reassigned", "carrier_block"}
+HARD = {
+    "complaint",
+    "blocked",
+    "legal",
+    "invalid",
+    "landline",
+    "reassigned",
+    "carrier_block",
+    "unknown_subscriber",
+}
 
 
 def hashes(phone: str) -> list[bytes]:
@@ -50,7 +59,8 @@ def consented(contact: Contact, brand_id: int, now: datetime) -> bool:
     ]
     if not events:
         return False
-    newest = max(events, key=lambda event: (event.captured_at, event.pk))
+    # At the same instant a "no" stands before a "yes".
+    newest = max(events, key=lambda e: (e.captured_at, e.direction != "granted", e.pk))
     return (
         newest.direction == "granted"
         and (newest.expires_at is None or newest.expires_at > now)

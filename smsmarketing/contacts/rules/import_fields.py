@@ -21,9 +21,10 @@ OPT_OUT_REASONS: Final = (
     "reassigned",
     "carrier_block",
     "unreachable",
+    "unknown_subscriber",
     "manual",
 )
-"""Every reason of rules.suppressions.REASONS: a list of numbers may bring any of them."""
+"""Every reason of rules.suppressions.REASONS but hold, which only a reply that waits for a person makes."""
 
 # Field → longest value and what it is, for the mapping page.
 CONTACT_FIELDS: Final = {

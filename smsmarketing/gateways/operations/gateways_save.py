@@ -61,12 +61,11 @@ class GatewaySaveIn(Input):
         max_length=50,
         description="CIDR blocks its callbacks come from; empty = any, the secret path decides.",
     )
-    lookup_price: Decimal | None = Field(
+    lookup_price: str | None = Field(
         default=None,
-        ge=0,
-        max_digits=12,
-        decimal_places=6,
-        description="Price of one number lookup (HLR) in currency; null when not known.",
+        pattern=r"^\d{1,6}(\.\d{1,6})?$",
+        max_length=13,
+        description='Price of one number lookup (HLR) in currency, e.g. "0.004"; null when not known.',
     )
     answers_stop_itself: bool = Field(
         default=False, description="The provider confirms a STOP itself, so we must not."
@@ -95,7 +94,7 @@ def run(context: Context, data: GatewaySaveIn) -> GatewaySaveOut:
         "handles_stop_replies": data.answers_stop_itself,
     }
     if data.gateway_id is None or "lookup_price" in data.model_fields_set:
-        fields["lookup_price"] = data.lookup_price
+        fields["lookup_price"] = Decimal(data.lookup_price) if data.lookup_price else None
     if data.gateway_id is None:
         _new_checked(data)
         gateway = gateway_create(

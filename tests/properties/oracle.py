@@ -59,8 +59,8 @@ def consented(contact: Contact, brand_id: int, now: datetime) -> bool:
     ]
     if not events:
         return False
-    # At the same instant a "no" stands before a "yes".
-    newest = max(events, key=lambda e: (e.captured_at, e.direction != "granted", e.pk))
+    # At the same instant a person's "no" stands before a "yes"; ends of the system by when they were written.
+    newest = max(events, key=lambda e: (e.captured_at, e.direction in ("revoked", "denied"), e.pk))
     return (
         newest.direction == "granted"
         and (newest.expires_at is None or newest.expires_at > now)

@@ -22,14 +22,15 @@ from smsmarketing.contacts.criteria.windows import window_bounds
 # An age of at most n days is a time at or after now - n days: the sign turns around.
 _AGE_SIGNS = {"lt": ">", "le": ">=", "gt": "<", "ge": "<="}
 # The newest word on a purpose, for the number the contact has now, as a join and not as a
-# look per contact. The order of selectors.consent.CONSENT_NEWEST: at one instant a "no" stands first.
+# look per contact. The order of selectors.consent.CONSENT_NEWEST: at one instant a "no" stands first,
+# and an end that the system wrote after the consent it ends.
 _NEWEST_CONSENT = (
     "EXISTS (SELECT 1 FROM contacts_consentevent e WHERE e.contact_id = s.contact_id"
     " AND e.brand_id = %s AND e.purpose = %s AND e.direction = 'granted'"
     " AND e.phone_hash = c.phone_hash{more} AND NOT EXISTS (SELECT 1 FROM contacts_consentevent n"
     " WHERE n.contact_id = e.contact_id AND n.brand_id = e.brand_id AND n.purpose = e.purpose"
-    " AND n.phone_hash = e.phone_hash AND (n.captured_at, n.direction <> 'granted', n.id)"
-    " > (e.captured_at, FALSE, e.id)))"
+    " AND n.phone_hash = e.phone_hash AND (n.captured_at,"
+    " n.direction NOT IN ('granted', 'expired'), n.id) > (e.captured_at, FALSE, e.id)))"
 )
 
 

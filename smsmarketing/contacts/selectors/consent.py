@@ -12,19 +12,24 @@ from smsmarketing.accounts.selectors import brands_visible
 from smsmarketing.contacts.models import ConsentEvent
 from smsmarketing.operations.types import Actor
 
-CONSENT_NEWEST = "e.captured_at DESC, (e.direction = 'granted'), e.id DESC"
+CONSENT_NEWEST = "e.captured_at DESC, (e.direction IN ('granted', 'expired')), e.id DESC"
 """SQL ORDER BY over the alias e that puts the event that counts first [R-4.1]: the newest by when
-the person spoke, not by when it was written down. At the same instant a "no" stands before a
-"yes", whatever was written first; so the end of an implied consent bears the time of the consent
-it ends, and takes nothing from a newer one.
+the person spoke, not by when it was written down. At the same instant a person's "no" stands before
+a "yes", whatever was written first. An end that the system writes (implied consent that lapsed, an
+import taken back) bears the time of the consent it ends and is ordered by when it was written: it
+takes nothing from a newer consent, and the same evidence brought in again counts again.
 """
 
 
 def consent_newest_first(events: QuerySet[ConsentEvent], *, by: str = "") -> QuerySet[ConsentEvent]:
     """The same order for the ORM; with `by` only the event that counts for each of that field."""
-    granted = Case(When(direction="granted", then=True), default=False, output_field=BooleanField())
-    order = ("-captured_at", "_granted", "-id")
-    rows: QuerySet[ConsentEvent] = events.annotate(_granted=granted)
+    no_word = Case(
+        When(direction__in=("granted", "expired"), then=True),
+        default=False,
+        output_field=BooleanField(),
+    )
+    order = ("-captured_at", "_no_word", "-id")
+    rows: QuerySet[ConsentEvent] = events.annotate(_no_word=no_word)
     return rows.order_by(by, *order).distinct(by) if by else rows.order_by(*order)
 
 

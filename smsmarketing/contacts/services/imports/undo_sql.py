@@ -28,11 +28,11 @@ def undo_params(job: ImportJob) -> dict[str, Any]:
 
 
 _ELSEWHERE = """
-    (e.import_job_id IS NULL OR e.import_job_id NOT IN (
+    e.direction = 'granted' AND (e.import_job_id IS NULL OR e.import_job_id NOT IN (
         SELECT j.id FROM contacts_importjob j
         WHERE j.id = %(job)s OR j.state IN ('undoing', 'undone')))
 """
-"""A consent event that this import did not bring, nor one that was undone."""
+"""A consent that this import did not bring, nor one that was undone."""
 
 
 def _messaged(contact: str) -> str:
@@ -110,7 +110,7 @@ _PRIOR = """
         SELECT x.* FROM contacts_consentevent x
         WHERE x.contact_id = m.contact_id AND x.brand_id = m.brand_id AND x.purpose = m.purpose
             AND x.phone_hash = m.phone_hash AND x.import_job_id IS DISTINCT FROM %(job)s
-        ORDER BY x.captured_at DESC, (x.direction = 'granted'), x.id DESC LIMIT 1
+        ORDER BY x.captured_at DESC, (x.direction IN ('granted', 'expired')), x.id DESC LIMIT 1
     ) p ON p.direction = 'granted' AND (p.captured_at, p.id) < (m.captured_at, m.id)
 """
 """The consent that held before the import's: it holds again once that one is void."""

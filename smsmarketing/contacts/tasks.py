@@ -18,6 +18,7 @@ from smsmarketing.contacts.services.imports import import_work, imports_expire, 
 from smsmarketing.contacts.services.imports.folders import folder_run, folders_due
 from smsmarketing.contacts.services.lifting import suppressions_expire
 from smsmarketing.contacts.services.seals import consents_seal
+from smsmarketing.contacts.services.tags import tag_rename
 from smsmarketing.operations.dispatch import execute
 from smsmarketing.operations.types import Done, Held, Surface
 
@@ -126,3 +127,12 @@ def consents_verify_task() -> None:
 def double_opt_ins_expire_task() -> None:
     """End requests to confirm by SMS that nobody answered in a day."""
     double_opt_ins_expire()
+
+
+@shared_task(name="contacts.tag_rename")
+def tag_rename_task(old: str, new: str, brand_ids: list[int]) -> None:
+    """Go on renaming a tag, one short transaction after the other."""
+    while True:
+        with transaction.atomic():
+            if not tag_rename(old, new, brand_ids=brand_ids):
+                return

@@ -152,7 +152,7 @@ def test_the_seeded_policies_could_be_written_by_a_person() -> None:
         assert policy.why
     topics = {key for _, operations in TOPICS.values() for key in operations}
     watched = {key for policy in ApprovalPolicy.objects.all() for key in policy.operations}
-    assert watched - topics == {"contacts.batch_upsert"}
+    assert watched - topics == set()
 
 
 def test_the_list_shows_all_triggers_the_seed_names(anna: User) -> None:

@@ -14,6 +14,8 @@ from smsmarketing.contacts.rules.consent import ConsentEvidence
 from smsmarketing.contacts.rules.phone import phone_parse
 from smsmarketing.contacts.services import consent_record, contact_upsert, event_summaries_refresh
 from smsmarketing.operations.types import Actor, Surface
+from tests.campaigns.desk import Desk, desk_make
+from tests.contacts.people import PHONE, consent, contact_make, crm_make
 
 DISCLOSURE = "I agree to get offers of Acme by SMS. Reply STOP to end."
 
@@ -135,3 +137,21 @@ def make_contact(brand: Brand) -> Callable[..., Contact]:
         return contact
 
     return make
+
+
+@pytest.fixture
+def desk(db: None) -> Desk:
+    """A team with a list of three sendable contacts."""
+    return desk_make(contacts=3)
+
+
+@pytest.fixture
+def crm(desk: Desk) -> User:
+    """Somebody of the desk with the roles CRM and compliance."""
+    return crm_make(desk)
+
+
+@pytest.fixture
+def ona(desk: Desk, crm: User) -> Contact:
+    """A person with consent."""
+    return contact_make(desk, crm, PHONE, first_name="Ona", tags=["vip"], consent=consent())

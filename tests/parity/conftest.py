@@ -184,6 +184,7 @@ def valid(desk: Desk) -> Valid:
         "programme": "offers",
         "numbers": ["+447400123499"],
         "note": "because of parity",
+        "new_tag": "parity-new",
         "operations": ["segments.create"],
         "price": "0.05",
         "reason": "because of parity",
@@ -194,6 +195,7 @@ def valid(desk: Desk) -> Valid:
         "send_at_local": "2031-05-05T12:00",
         "sender_id": world.sender.pk,
         "slug": "parity",
+        "tag": "parity",
         "source": "parity",
         "suppression_id": blocked.pk,
         "text": "STOP",
@@ -206,6 +208,8 @@ def valid(desk: Desk) -> Valid:
     }
     extra: dict[str, dict[str, Any]] = {
         "messages.explain": {"contact_id": contact.pk},
+        "audiences.add_contacts": {"contact_ids": [contact.pk]},
+        "audiences.remove_contacts": {"contact_ids": [contact.pk]},
         "contacts.opt_out": {"contact_id": contact.pk},
         "opt_outs.block": {"contact_id": contact.pk},
         "opt_outs.import": {"numbers": [{"phone": "+447400123497"}]},

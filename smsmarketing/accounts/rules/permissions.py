@@ -175,6 +175,18 @@ _TABLE: tuple[Permission, ...] = (
     ),
     _permission("contacts.contact_edit", "Create and change contacts", {CRM}, "sms:contacts.write"),
     _permission(
+        "contacts.contact_erase",
+        "Ask for the erasure of a person, for good",
+        {COMPLIANCE},
+        "sms:compliance",
+    ),
+    _permission(
+        "contacts.contact_remove",
+        "Put contacts in the trash, restore and merge them",
+        {CRM, COMPLIANCE},
+        "sms:contacts.write",
+    ),
+    _permission(
         "contacts.contact_view",
         "Find and read contacts, numbers masked",
         {MARKETING, CRM, OPERATIONS, COMPLIANCE},

@@ -58,6 +58,11 @@ TOPICS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
         "Contacts, segments and imports",
         (
             "contacts.upsert",
+            "contacts.batch_upsert",
+            "contacts.delete",
+            "contacts.merge",
+            "contacts.erase",
+            "tags.rename",
             "imports.start",
             "imports.undo",
             "segments.create",

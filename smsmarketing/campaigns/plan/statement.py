@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from smsmarketing.contacts.criteria import CompiledSQL
+from smsmarketing.contacts.rules.suppressions import IN_TRASH
 from smsmarketing.gateways.selectors.limits import Cap
 
 SENDABLE = "sendable"
@@ -22,6 +23,7 @@ REASONS: dict[str, str] = {
     "blocked": "Blocked by a person",
     "legal": "On a legal register",
     "invalid": "Number is invalid",
+    "trashed": "In the trash or erased",
     "landline": "Landline",
     "reassigned": "Number has a new owner",
     "unreachable": "Could not be reached for too long",
@@ -155,11 +157,13 @@ def decision_statement(
             moments = tuple(value for cap in caps for value in (cap.limit, now - cap.window))
             after.append(Flag(f"({tests})", moments, "capped"))
     after += [Flag(f"({sql})", (), reason) for sql, reason in conditions]
+    reason = "s.marketing_reason" if purpose == "marketing" else "s.transactional_reason"
     return DecisionStatement(
-        where=f"s.brand_id = %s AND ({criteria.where})",
+        # Who is in the trash is no part of any audience: not planned and not counted as left out.
+        where=f"s.brand_id = %s AND {reason} IS DISTINCT FROM '{IN_TRASH}' AND ({criteria.where})",
         where_params=(brand_id, *criteria.params),
         wide=criteria.needs_contact or bool(conditions),
-        reason="s.marketing_reason" if purpose == "marketing" else "s.transactional_reason",
+        reason=reason,
         before=tuple(before),
         road=(
             (tuple(sorted(served)), "country_blocked"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.paginator import Paginator
@@ -71,3 +71,39 @@ class AudienceFilter(admin.SimpleListFilter):
         return queryset.filter(
             Exists(AudienceMember.objects.filter(audience__in=lists, contact_id=OuterRef("pk")))
         )
+
+
+class _AsideFilter(admin.SimpleListFilter):
+    """Rows in use, unless somebody asks for those that were put aside."""
+
+    column: ClassVar[str]
+    words: ClassVar[str]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", self.words)]
+
+    def choices(self, changelist: Any) -> Any:
+        """The first choice is not everything, but those in use."""
+        for number, choice in enumerate(super().choices(changelist)):
+            yield {**choice, "display": "In use"} if number == 0 else choice
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(**{f"{self.column}__isnull": self.value() != "yes"})
+
+
+class TrashFilter(_AsideFilter):
+    """Contacts in use, or those in the trash."""
+
+    title = "where"
+    parameter_name = "trash"
+    column = "trashed_at"
+    words = "In the trash"
+
+
+class ArchivedFilter(_AsideFilter):
+    """Audiences in use, or the archived ones."""
+
+    title = "where"
+    parameter_name = "archived"
+    column = "archived_at"
+    words = "Archived"

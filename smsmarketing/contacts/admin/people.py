@@ -11,7 +11,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from smsmarketing.accounts.selectors import brands_visible
-from smsmarketing.contacts.admin.lists import AudienceFilter, CappedPaginator, StateFilter
+from smsmarketing.contacts.admin.lists import (
+    AudienceFilter,
+    CappedPaginator,
+    StateFilter,
+    TrashFilter,
+)
 from smsmarketing.contacts.models import ConsentEvent, Contact, SendState
 from smsmarketing.contacts.rules.phone import PhoneError, phone_mask, phone_parse
 from smsmarketing.contacts.selectors import (
@@ -39,6 +44,7 @@ REASON_WORDS = {
     "landline": "landline",
     "unreachable": "unreachable",
     "on_hold": "on hold until a person decides",
+    "trashed": "in the trash",
 }
 
 
@@ -62,7 +68,7 @@ class ContactAdmin(OperationAdmin):
         "marketing",
         "updated_at",
     )
-    list_filter = (StateFilter, AudienceFilter)
+    list_filter = (StateFilter, AudienceFilter, TrashFilter)
     ordering = ("-id",)
     search_fields = ("customer_key",)
     search_help_text = (
@@ -80,6 +86,18 @@ class ContactAdmin(OperationAdmin):
             label="Opt out",
             icon="block",
             initial=lambda row, actor: {"contact_id": row.pk},
+        ),
+        OperationButton(
+            key="contacts.delete",
+            label="Move to trash",
+            icon="delete",
+            when=lambda row: row.trashed_at is None,
+        ),
+        OperationButton(
+            key="contacts.restore",
+            label="Restore",
+            icon="restore_from_trash",
+            when=lambda row: row.trashed_at is not None,
         ),
     )
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.urls import reverse
 from django.utils.html import format_html
 
 from smsmarketing.accounts.selectors import brands_visible
-from smsmarketing.contacts.admin.lists import CappedPaginator
+from smsmarketing.contacts.admin.lists import ArchivedFilter, CappedPaginator
 from smsmarketing.contacts.models import Audience, ConsentEvent
 from smsmarketing.contacts.rules.phone import phone_mask
 from smsmarketing.contacts.selectors import audiences_visible
@@ -26,7 +26,7 @@ class AudienceAdmin(OperationAdmin):
     view_permission = "contacts.audience_view"
     icon = "groups"
     list_display = ("name", "brand", "members", "source", "synced_at", "created_at")
-    list_filter = ("brand",)
+    list_filter = (ArchivedFilter, "brand")
     search_fields = ("name", "description", "source")
     ordering = ("name", "id")
     fields = (
@@ -39,6 +39,7 @@ class AudienceAdmin(OperationAdmin):
         "sync_source",
         "synced_at",
         "created_at",
+        "archived_at",
     )
     list_operations = (OperationButton(key="audiences.save", label="New audience", icon="add"),)
     operation_buttons = (
@@ -54,12 +55,36 @@ class AudienceAdmin(OperationAdmin):
                 "source": row.source,
             },
         ),
+        OperationButton(
+            key="audiences.add_contacts",
+            label="Add contacts",
+            icon="person_add",
+            when=lambda row: row.archived_at is None,
+        ),
+        OperationButton(
+            key="audiences.remove_contacts", label="Take contacts off", icon="person_remove"
+        ),
+        OperationButton(
+            key="audiences.archive",
+            label="Archive",
+            icon="archive",
+            when=lambda row: row.archived_at is None,
+            initial=lambda row, actor: {"archived": True},
+        ),
+        OperationButton(
+            key="audiences.archive",
+            label="Fetch back",
+            icon="unarchive",
+            when=lambda row: row.archived_at is not None,
+            initial=lambda row, actor: {"archived": False},
+        ),
     )
 
     def visible(self, actor: Actor) -> QuerySet[Any]:
         """Lists of the person's teams, with how many contacts they hold."""
         rows = audiences_visible(actor).select_related("brand", "team")
-        return rows.annotate(member_count=Count("members"))
+        in_use = Q(members__contact__trashed_at=None)
+        return rows.annotate(member_count=Count("members", filter=in_use))
 
     @admin.display(description="Contacts")
     def members(self, row: Audience) -> str:

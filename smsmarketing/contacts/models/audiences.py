@@ -20,6 +20,7 @@ class Audience(models.Model):
     sync_source = models.CharField(max_length=80, blank=True)
     synced_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
+    archived_at = models.DateTimeField(null=True, help_text="Put away; not offered any more.")
     version = models.IntegerField(default=1)
 
     class Meta:

@@ -50,7 +50,16 @@ class Contact(models.Model):
     version = models.IntegerField(default=1)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
-    trashed_at = models.DateTimeField(null=True)
+    trashed_at = models.DateTimeField(null=True, help_text="In the trash since; not sendable.")
+    merged_into = models.ForeignKey(
+        "self",
+        on_delete=models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        help_text="The contact that took over what was known of this one.",
+    )
     erased_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -71,6 +80,16 @@ class Contact(models.Model):
                 fields=["customer_group"],
                 name="contact_customer_group",
                 condition=~models.Q(customer_group=""),
+            ),
+            models.Index(
+                fields=["trashed_at"],
+                name="contact_trash",
+                condition=models.Q(trashed_at__isnull=False, erased_at=None),
+            ),
+            models.Index(
+                fields=["merged_into"],
+                name="contact_merged",
+                condition=models.Q(merged_into__isnull=False),
             ),
         ]
 

@@ -1,6 +1,7 @@
 """Operations of the contacts app; importing this registers them."""
 
 from smsmarketing.contacts.operations import (
+    audience_members,
     audiences,
     consent,
     contacts,
@@ -17,10 +18,13 @@ from smsmarketing.contacts.operations import (
     opt_outs_block,
     opt_outs_clear,
     opt_outs_lift,
+    tags,
+    trash,
     upsert,
 )
 
 __all__ = [
+    "audience_members",
     "audiences",
     "consent",
     "contacts",
@@ -37,5 +41,7 @@ __all__ = [
     "opt_outs_block",
     "opt_outs_clear",
     "opt_outs_lift",
+    "tags",
+    "trash",
     "upsert",
 ]

@@ -20,6 +20,7 @@ from smsmarketing.operations.versions import version_check, version_token
 
 class AudienceListIn(PageInput):
     brand_id: int | None = Field(default=None, ge=1, description="Only audiences of this brand.")
+    archived: bool = Field(default=False, description="True: the archived ones instead.")
 
 
 class AudienceRow(Output):
@@ -40,14 +41,16 @@ class AudienceRow(Output):
     purchase_behaviour: dict[str, int] = Field(
         description="Contacts with an order in the last 30 and 365 days, and ever."
     )
-    base_version_token: str = Field(description="Pass to audiences.save.")
+    archived_at: datetime | None = Field(description="Put away since, UTC; null: in use.")
+    base_version_token: str = Field(description="Pass to audiences.save and audiences.archive.")
 
 
 class AudiencePage(Page[AudienceRow]):
     """Audiences of the teams the caller may see."""
 
 
-def _row(audience: Audience, counts: AudienceCounts, context: Context) -> AudienceRow:
+def audience_row(audience: Audience, counts: AudienceCounts, context: Context) -> AudienceRow:
+    """A list with its counts, as every operation shows it."""
     return AudienceRow(
         audience_id=audience.pk,
         name=audience.name,
@@ -62,18 +65,20 @@ def _row(audience: Audience, counts: AudienceCounts, context: Context) -> Audien
         consent_states=counts.consent_states,
         regions=counts.countries,
         purchase_behaviour=counts.orders,
+        archived_at=audience.archived_at,
         base_version_token=version_token(audience, context.actor),
     )
 
 
 def _list(context: Context, data: AudienceListIn) -> AudiencePage:
     rows = audiences_visible(context.actor).select_related("brand").order_by("name", "id")
+    rows = rows.filter(archived_at__isnull=not data.archived)
     if data.brand_id:
         rows = rows.filter(brand_id=data.brand_id)
     page, cursor = page_cut(rows, data, principal=context.actor.principal)
     counts = audience_counts(page, now=context.now)
     return AudiencePage(
-        items=[_row(audience, counts[audience.pk], context) for audience in page],
+        items=[audience_row(audience, counts[audience.pk], context) for audience in page],
         next_cursor=cursor,
     )
 
@@ -123,7 +128,7 @@ def _save(context: Context, data: AudienceSaveIn) -> AudienceRow:
         now=context.now,
     )
     context.audit_object = ("contacts.audience", str(saved.pk))
-    return _row(saved, audience_counts([saved], now=context.now)[saved.pk], context)
+    return audience_row(saved, audience_counts([saved], now=context.now)[saved.pk], context)
 
 
 registry.add(

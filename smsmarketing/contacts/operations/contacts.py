@@ -26,6 +26,7 @@ from smsmarketing.contacts.operations.shapes import (
 )
 from smsmarketing.contacts.rules.phone import PhoneError, phone_parse
 from smsmarketing.contacts.selectors import audiences_visible, contacts_visible, suppressions_live
+from smsmarketing.contacts.services import trash_kept
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput, NotPermitted
 from smsmarketing.operations.pages import Page, PageInput, page_cut
@@ -71,6 +72,9 @@ class SearchIn(PageInput):
     sent_within_days: int | None = Field(
         default=None, ge=1, le=3650, description="Got a marketing text in these days."
     )
+    in_trash: bool = Field(
+        default=False, description="Search the trash instead of the contacts in use."
+    )
     show_phones: bool = Field(
         default=False, description="Full numbers: needs the right to see them; at most 50; audited."
     )
@@ -111,7 +115,7 @@ def _full_numbers(context: Context, wanted: bool, count: int) -> bool:
 
 
 def _matching(context: Context, data: SearchIn) -> QuerySet[Contact]:
-    rows = contacts_visible(context.actor).filter(trashed_at=None)
+    rows = contacts_visible(context.actor).filter(trashed_at__isnull=not data.in_trash)
     if data.phone is not None:
         rows = rows.filter(phone=_e164(data.phone))
     if data.phone_last4 is not None:
@@ -212,6 +216,15 @@ class SuppressionRow(Output):
     lifted_at: datetime | None = Field(description="When it ended; null while it holds.")
 
 
+class GroupRow(Output):
+    """A list the contact is on."""
+
+    audience_id: int = Field(description="Id of the audience.")
+    name: str = Field(description="Name.")
+    brand_id: int = Field(description="Brand.")
+    added_at: datetime = Field(description="On it since, UTC.")
+
+
 class GetIn(Input):
     contact_id: int = Field(ge=1, description="Id from contacts.search.")
     show_phone: bool = Field(
@@ -235,6 +248,14 @@ class ContactOut(Output):
     )
     opt_outs: list[SuppressionRow] = Field(description="Suppressions, newest first.")
     audiences: list[str] = Field(description="Lists the contact is on.")
+    groups: list[GroupRow] = Field(description="The same lists with their ids, by name.")
+    trashed_at: datetime | None = Field(description="In the trash since, UTC; null: in use.")
+    erased_after: datetime | None = Field(
+        description="When the trash erases it for good, UTC; contacts.restore brings it back before."
+    )
+    merged_into: int | None = Field(
+        description="The contact that took over from this one, after a merge."
+    )
     send_history: list[dict[str, Any]] = Field(description="Newest messages, newest first.")
     created_at: datetime = Field(description="Created, UTC.")
     updated_at: datetime = Field(description="Changed, UTC.")
@@ -252,7 +273,7 @@ def contact_out(contact: Contact, actor: Actor, *, full: bool) -> ContactOut:
     brands = brands_visible(actor)
     consents = ConsentEvent.objects.filter(contact=contact, brand__in=brands)
     blocks = selectors.suppressions_visible(actor).filter(phone_hash=contact.phone_hash)
-    lists = audiences_visible(actor).filter(members__contact=contact)
+    groups = groups_of(contact, actor)
     provider = selectors.history_provider
     return ContactOut(
         contact=contact_row(contact, states_of([contact], actor)[contact.pk], full=full),
@@ -267,11 +288,29 @@ def contact_out(contact: Contact, actor: Actor, *, full: bool) -> ContactOut:
             _consent(event) for event in consents.order_by("-captured_at", "-id")[:50]
         ],
         opt_outs=[suppression_row(row) for row in blocks.order_by("-created_at", "-id")[:50]],
-        audiences=list(lists.order_by("name").values_list("name", flat=True)[:100]),
+        audiences=[group.name for group in groups],
+        groups=groups,
+        trashed_at=contact.trashed_at,
+        erased_after=contact.trashed_at + trash_kept() if contact.trashed_at else None,
+        merged_into=contact.merged_into_id,
         send_history=provider(actor, contact) if provider else [],
         created_at=contact.created_at,
         updated_at=contact.updated_at,
     )
+
+
+def groups_of(contact: Contact, actor: Actor) -> list[GroupRow]:
+    """The lists of the caller's teams that the contact is on, by name; at most 100."""
+    rows = AudienceMember.objects.filter(contact=contact, audience__in=audiences_visible(actor))
+    return [
+        GroupRow(
+            audience_id=row.audience_id,
+            name=row.audience.name,
+            brand_id=row.audience.brand_id,
+            added_at=row.added_at,
+        )
+        for row in rows.select_related("audience").order_by("audience__name")[:100]
+    ]
 
 
 def _cleaned(values: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -34,6 +35,7 @@ from smsmarketing.operations.types import (
 from smsmarketing.operations.versions import version_check
 
 Tag = Annotated[str, Field(min_length=1, max_length=60)]
+Clearable = Literal["first_name", "last_name", "language", "region", "time_zone", "customer_key"]
 
 
 class ConsentIn(EvidenceIn):
@@ -79,6 +81,14 @@ class UpsertIn(Input):
     add_tags: list[Tag] | None = Field(
         default=None, max_length=50, description="Tags to add to the present ones."
     )
+    remove_tags: list[Tag] | None = Field(
+        default=None, max_length=50, description="Tags to take away; others stay."
+    )
+    clear_fields: list[Clearable] | None = Field(
+        default=None,
+        max_length=10,
+        description="Fields to set back to empty. A field that is null or left out stays as it is.",
+    )
     customer_key: str | None = Field(default=None, max_length=80, description="Customer id.")
     customer_group: str | None = Field(
         default=None, max_length=60, description="Customer group; empty text takes it away."
@@ -100,6 +110,7 @@ class UpsertIn(Input):
 class UpsertOut(Output):
     created: bool = Field(description="True when the contact is new.")
     changed: list[str] = Field(description="Fields that changed.")
+    restored: bool = Field(description="True when the contact came out of the trash by this.")
     consent_recorded: bool = Field(description="True when consent evidence was added.")
     details: ContactOut = Field(description="The contact after the change.")
 
@@ -176,6 +187,7 @@ def _run(context: Context, data: UpsertIn) -> UpsertOut:
     return UpsertOut(
         created=done.created,
         changed=list(done.changed),
+        restored="restored" in done.changed,
         consent_recorded=data.consent is not None,
         details=contact_out(done.contact, context.actor, full=False),
     )
@@ -226,6 +238,7 @@ def _changes(data: UpsertIn, team_id: int) -> dict[str, Any]:
         "customer_group",
         "tags",
         "add_tags",
+        "remove_tags",
         "custom",
         "crm_keys",
     )
@@ -236,7 +249,21 @@ def _changes(data: UpsertIn, team_id: int) -> dict[str, Any]:
     }
     if "custom" in changes:
         changes["custom"] = custom_read(team_id, changes["custom"])
-    return changes
+    return {**changes, **_cleared(data, changes)}
+
+
+def _cleared(data: UpsertIn, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The named fields as empty. To set a field and to empty it at once is a contradiction."""
+    both = sorted(set(data.clear_fields or ()) & set(given))
+    both += sorted({*(data.add_tags or ()), *(data.tags or ())} & set(data.remove_tags or ()))[:1]
+    if both:
+        raise InvalidInput(
+            "The call asks for two opposite things. Set a value or take it away, not both.",
+            field_errors={
+                "clear_fields" if both[0] in given else "remove_tags": f"Also given: {both[0]}."
+            },
+        )
+    return dict.fromkeys(data.clear_fields or (), "")
 
 
 def _sound(context: Context, data: UpsertIn) -> None:
@@ -270,7 +297,8 @@ registry.add(
         summary="Create or change one contact: number, country, tags, language, consent evidence, source, CRM keys.",
         description=(
             "Only the named fields change. A contact never becomes sendable without consent evidence, and never "
-            "stops being opted out. Read it with contacts.get first; a stale base_version_token is refused."
+            "stops being opted out. One in the trash comes back by it. Read it with contacts.get first; "
+            "a stale base_version_token is refused."
         ),
         kind=Kind.WRITE,
         input=UpsertIn,

@@ -68,6 +68,9 @@ STATE_REASONS: Final = {
     "unreachable": "unreachable",
 }
 
+IN_TRASH: Final = "trashed"
+"""The word of a send state for a contact in the trash or erased: nobody counts or plans it."""
+
 
 RETENTION_YEARS: Final = {"+1": 10, "": 5}
 """How long the proof of a "no" is kept at least, by the number's beginning [R-2.20]. Nothing deletes

@@ -6,6 +6,7 @@ from typing import Any
 from smsmarketing.contacts.models import Contact
 from smsmarketing.contacts.selectors.contacts import (
     audiences_visible,
+    contacts_shared,
     contacts_visible,
     evidence_visible,
     folders_visible,
@@ -35,6 +36,7 @@ an opt-out by link answered: `message_id`, `batch_id`, `batch` (its label, a cam
 
 __all__ = [
     "audiences_visible",
+    "contacts_shared",
     "contacts_visible",
     "evidence_visible",
     "folders_visible",

@@ -17,13 +17,14 @@ SELECT m.audience_id, coalesce(s.marketing_reason, CASE WHEN s.contact_id IS NUL
 FROM contacts_audiencemember m
 JOIN contacts_audience a ON a.id = m.audience_id
 LEFT JOIN contacts_sendstate s ON s.brand_id = a.brand_id AND s.contact_id = m.contact_id
-WHERE m.audience_id = ANY(%s) GROUP BY 1, 2
+WHERE m.audience_id = ANY(%s) AND s.marketing_reason IS DISTINCT FROM 'trashed' GROUP BY 1, 2
 """
 _COUNTRIES = """
 SELECT m.audience_id, s.country, count(*) FROM contacts_audiencemember m
 JOIN contacts_audience a ON a.id = m.audience_id
 JOIN contacts_sendstate s ON s.brand_id = a.brand_id AND s.contact_id = m.contact_id
-WHERE m.audience_id = ANY(%s) GROUP BY 1, 2 ORDER BY 3 DESC, 2
+WHERE m.audience_id = ANY(%s) AND s.marketing_reason IS DISTINCT FROM 'trashed'
+GROUP BY 1, 2 ORDER BY 3 DESC, 2
 """
 _ORDERS = """
 SELECT m.audience_id, count(*) FILTER (WHERE o.last_at > %s),
@@ -32,6 +33,7 @@ FROM contacts_audiencemember m
 JOIN contacts_audience a ON a.id = m.audience_id
 JOIN contacts_eventsummary o
     ON o.team_id = a.team_id AND o.contact_id = m.contact_id AND o.kind = 'order'
+JOIN contacts_contact c ON c.id = m.contact_id AND c.trashed_at IS NULL
 WHERE m.audience_id = ANY(%s) GROUP BY 1
 """
 _MOST_COUNTRIES = 20

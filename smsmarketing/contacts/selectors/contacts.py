@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
@@ -26,6 +27,16 @@ def contacts_visible(actor: Actor) -> QuerySet[Contact]:
         brand__in=brands_visible(actor), contact_id=OuterRef("pk")
     ).values("contact_id")
     return Contact.objects.filter(Exists(states), erased_at=None)
+
+
+def contacts_shared(actor: Actor, contact_ids: Collection[int]) -> bool:
+    """Whether one of the contacts is also on the books of a brand that the actor may not see.
+
+    A contact is one row for all teams: what takes the person away from everybody (trash, merge,
+    erasure) is for those who see everybody that is concerned.
+    """
+    others = SendState.objects.filter(contact_id__in=contact_ids)
+    return others.exclude(brand__in=brands_visible(actor)).exists()
 
 
 def audiences_visible(actor: Actor) -> QuerySet[Audience]:

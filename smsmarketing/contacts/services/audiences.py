@@ -80,11 +80,24 @@ def audience_add(
 
 
 def audience_remove(audience: Audience, contact_ids: Collection[int]) -> int:
-    """Take contacts off the list; returns how many were on it."""
+    """Take contacts off the list; returns how many were on it. Consent and opt-outs stay."""
     removed, _ = AudienceMember.objects.filter(
         audience=audience, contact_id__in=contact_ids
     ).delete()
     return removed
+
+
+def audience_archive(
+    audience: Audience, *, archived: bool, now: datetime | None = None
+) -> Audience:
+    """Put a locked list away, or fetch it back. Members and segments that name it stay as they are."""
+    if archived is (audience.archived_at is not None):
+        state = "archived already" if archived else "not archived"
+        raise Conflict(f"The audience is {state}. There is nothing to do.")
+    audience.archived_at = (now or timezone.now()) if archived else None
+    audience.version += 1
+    audience.save(update_fields=["archived_at", "version"])
+    return audience
 
 
 def segment_create(

@@ -53,9 +53,11 @@ def contact_upsert(
     Give `contact` to change that row; a `phone` that differs from its own changes the number,
     which voids every consent given for the old one [R-4.3]. Without `contact` the number decides.
     `changes` may name first_name, last_name, language, region, time_zone, customer_key,
-    customer_group, tags (the whole set), add_tags, custom and crm_keys (merged; None removes a
-    key). The contact gets a send state for the brand; never a consent. The version grows when
-    anything changed. Raises Conflict when the new number belongs to another contact.
+    customer_group, tags (the whole set), add_tags, remove_tags, custom and crm_keys (merged; None
+    removes a key). The contact gets a send state for the brand; never a consent. One in the trash
+    comes out of it ("restored" is then among the changes) and is as sendable as its consent and
+    suppressions let it be. The version grows when anything changed. Raises Conflict when the new
+    number belongs to another contact.
     """
     now = now or timezone.now()
     created = False
@@ -70,6 +72,9 @@ def contact_upsert(
             )
         row, created = _row_for(phone, source=source, now=now)
         changed = ()
+    if row.trashed_at is not None:
+        row.trashed_at, row.merged_into = None, None
+        changed += ("restored",)
     changed += _fields_apply(row, changes)
     if changed and not created:
         row.version += 1
@@ -134,7 +139,7 @@ def _number_change(row: Contact, phone: Phone, *, now: datetime) -> tuple[str, .
 def _fields_apply(row: Contact, changes: Mapping[str, Any]) -> tuple[str, ...]:
     """Set what differs and name it."""
     changed: list[str] = []
-    unknown = sorted(set(changes) - {*_TEXTS, *_OBJECTS, "tags", "add_tags"})
+    unknown = sorted(set(changes) - {*_TEXTS, *_OBJECTS, "tags", "add_tags", "remove_tags"})
     if unknown:
         raise TypeError(f"contact_upsert cannot change {', '.join(unknown)}")
     for field in _TEXTS:
@@ -151,7 +156,10 @@ def _fields_apply(row: Contact, changes: Mapping[str, Any]) -> tuple[str, ...]:
                 setattr(row, field, merged)
                 changed.append(field)
     tags = list(changes["tags"]) if "tags" in changes else list(row.tags)
-    tags = list(dict.fromkeys([*tags, *changes.get("add_tags", ())]))
+    removed = set(changes.get("remove_tags", ()))
+    tags = [
+        tag for tag in dict.fromkeys([*tags, *changes.get("add_tags", ())]) if tag not in removed
+    ]
     if sorted(tags) != sorted(row.tags):
         row.tags = tags
         changed.append("tags")

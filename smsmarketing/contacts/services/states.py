@@ -19,9 +19,11 @@ from smsmarketing.contacts.selectors.suppressions import (
 
 _TEXTABLE = ", ".join(f"'{name}'" for name in sorted({*TEXTABLE_LINE_TYPES, "unknown"}))
 _LINE = (
-    f"CASE WHEN p.dead THEN 'invalid' WHEN p.line_type IN ({_TEXTABLE}) THEN NULL"
+    f"CASE WHEN p.line_type IN ({_TEXTABLE}) THEN NULL"
     " WHEN p.line_type = 'fixed_line' THEN 'landline' ELSE 'invalid' END"
 )
+_TRASH = "CASE WHEN p.dead THEN 'trashed' END"
+"""Who is in the trash or erased is out of every list, count and plan; see `IN_TRASH`."""
 CONTACT_COLUMNS = (
     "c.id AS contact_id, c.phone_hash, c.country, c.line_type,"
     " (c.phone IS NULL OR c.trashed_at IS NOT NULL) AS dead"
@@ -33,7 +35,7 @@ def state_statement(rows_sql: str) -> str:
     """The statement that writes the states of the rows that `rows_sql` selects: CONTACT_COLUMNS and
     brand_id.
 
-    Parameters: those of `rows_sql`, and `now`. Suppressions first, then the newest consent event
+    Parameters: those of `rows_sql`, and `now`. The trash first, then suppressions, then the newest consent event
     of the number the contact has now [R-4.1], [R-4.3], then the line. Rows that stay as they are
     are not written. The caller must hold the locks of the contact rows: a STOP locks them too, so
     it is either seen here or comes after.
@@ -42,13 +44,13 @@ def state_statement(rows_sql: str) -> str:
         INSERT INTO contacts_sendstate AS s (brand_id, contact_id, country, marketing_reason,
             transactional_reason, consent_expires_at, recent)
         SELECT p.brand_id, p.contact_id, p.country,
-            COALESCE({suppression_word("x.marketing")}, CASE
+            COALESCE({_TRASH}, {suppression_word("x.marketing")}, CASE
                 WHEN e.id IS NULL OR e.direction <> 'granted' THEN 'no_consent'
                 WHEN e.expires_at <= %(now)s THEN 'consent_expired'
                 WHEN e.disclosure_text = '' OR e.method = ''
                     OR (e.source_url = '' AND e.evidence_file = '') THEN 'consent_incomplete'
                 END, {_LINE}),
-            COALESCE({suppression_word("x.transactional")}, {_LINE}),
+            COALESCE({_TRASH}, {suppression_word("x.transactional")}, {_LINE}),
             CASE WHEN e.direction = 'granted' THEN e.expires_at END,
             '{{}}'
         FROM ({rows_sql}) p

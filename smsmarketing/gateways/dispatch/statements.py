@@ -67,7 +67,7 @@ checked AS MATERIALIZED (
                 THEN 'consent_expired'
             WHEN %(purpose)s IN ('transactional', 'notification')
                 AND s.transactional_reason IS NOT NULL THEN s.transactional_reason
-            WHEN %(purpose)s = 'otp' AND s.transactional_reason IN ('landline', 'invalid')
+            WHEN %(purpose)s = 'otp' AND s.transactional_reason IN ('landline', 'invalid', 'trashed')
                 THEN s.transactional_reason
         END AS personal,
         CASE

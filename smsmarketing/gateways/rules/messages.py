@@ -123,6 +123,7 @@ SKIP_REASONS: Mapping[str, str] = {
     "consent_expired": "The consent has lapsed.",
     "landline": "The number is a landline.",
     "invalid": "The number is invalid.",
+    "trashed": "The contact is in the trash or was erased.",
     "held_timezone_unknown": "Nobody can say what time it is for this person.",
     "marketing_prohibited": "Marketing to this country is not allowed on this route.",
     "holiday_calendar_missing": "The holidays of this country are not known.",

@@ -35,7 +35,7 @@ POLICIES = [
 
 
 def policies_seed(apps, schema_editor):
-    policy = apps.get_model("approvals", "0003_frozen_requests")
+    policy = apps.get_model("approvals", "ApprovalPolicy")
     policy.objects.bulk_create(
         policy(
             key=key,

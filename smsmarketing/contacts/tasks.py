@@ -14,6 +14,7 @@ from smsmarketing.contacts.selectors.seals import consents_verify
 from smsmarketing.contacts.services import send_states_expire
 from smsmarketing.contacts.services.consent_end import consents_expire
 from smsmarketing.contacts.services.double_opt_in import double_opt_ins_expire
+from smsmarketing.contacts.services.erasing import erase_work, erasures_open, trash_expire
 from smsmarketing.contacts.services.imports import import_work, imports_expire, imports_stalled
 from smsmarketing.contacts.services.imports.folders import folder_run, folders_due
 from smsmarketing.contacts.services.lifting import suppressions_expire
@@ -26,6 +27,7 @@ logger = structlog.get_logger("smsmarketing.contacts.consent")
 
 BEAT = {
     "contacts.import_folders_sweep": 60.0,
+    "contacts.erasures_sweep": 300.0,
     "contacts.imports_sweep": 30.0,
     "contacts.imports_expire": 3600.0,
     "contacts.consents_expire": 600.0,
@@ -35,6 +37,20 @@ BEAT = {
     "contacts.double_opt_ins_expire": 300.0,
     "contacts.send_states_sweep": 300.0,
 }
+
+
+@shared_task(name="contacts.erase_work", expires=3600)
+def erase_work_task(job_id: int) -> None:
+    """Run the steps of one erasure."""
+    erase_work(job_id)
+
+
+@shared_task(name="contacts.erasures_sweep", expires=300)
+def erasures_sweep_task() -> None:
+    """Go on with erasures that have something left, and empty the trash of what is too old."""
+    for job_id in erasures_open():
+        erase_work(job_id)
+    trash_expire()
 
 
 @shared_task(name="contacts.import_work")

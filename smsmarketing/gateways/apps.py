@@ -24,3 +24,4 @@ class GatewaysConfig(AppConfig):
         folders = import_module("smsmarketing.contacts.services.imports.folders")
         notes = import_module("smsmarketing.gateways.services.person_notes")
         folders.problem_told = notes.import_problem_tell  # type: ignore[attr-defined]
+        import_module("smsmarketing.gateways.services.erasing").erasers_register()

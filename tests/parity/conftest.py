@@ -210,6 +210,7 @@ def valid(desk: Desk) -> Valid:
         "messages.explain": {"contact_id": contact.pk},
         "audiences.add_contacts": {"contact_ids": [contact.pk]},
         "audiences.remove_contacts": {"contact_ids": [contact.pk]},
+        "contacts.erase": {"contact_id": contact.pk},
         "contacts.opt_out": {"contact_id": contact.pk},
         "opt_outs.block": {"contact_id": contact.pk},
         "opt_outs.import": {"numbers": [{"phone": "+447400123497"}]},

@@ -48,6 +48,10 @@ REASON_WORDS = {
 }
 
 
+def _id(row: Contact, actor: Actor) -> dict[str, Any]:
+    return {"contact_id": row.pk}
+
+
 def _upsert_fields(row: Contact, actor: Actor) -> dict[str, Any]:
     return {"contact_id": row.pk, "base_version_token": version_token(row, actor)}
 
@@ -93,6 +97,7 @@ class ContactAdmin(OperationAdmin):
             icon="delete",
             when=lambda row: row.trashed_at is None,
         ),
+        OperationButton(key="contacts.erase", label="Erase", icon="delete_forever", initial=_id),
         OperationButton(
             key="contacts.restore",
             label="Restore",

@@ -8,6 +8,7 @@ from smsmarketing.contacts.models.consent import (
     SuppressionLift,
 )
 from smsmarketing.contacts.models.contacts import Contact, SendState
+from smsmarketing.contacts.models.erasure import EraseJob
 from smsmarketing.contacts.models.events import ContactEvent, EventSummary
 from smsmarketing.contacts.models.fields import CustomField
 from smsmarketing.contacts.models.imports import (
@@ -34,6 +35,7 @@ __all__ = [
     "ContactEvent",
     "CustomField",
     "DoubleOptIn",
+    "EraseJob",
     "EventSummary",
     "EvidenceFile",
     "ImportFile",

@@ -69,6 +69,9 @@ class Batch(FSMModel):
         null=True, help_text="When nothing was left to hand over; receipts may still come."
     )
     finished_at = models.DateTimeField(null=True)
+    bodies_removed_at = models.DateTimeField(
+        null=True, help_text="When its texts were deleted [R-4.14]."
+    )
     version = models.IntegerField(default=1)
 
     class Meta:
@@ -196,6 +199,9 @@ class Message(models.Model):
     error_code = models.CharField(max_length=32, blank=True, db_default="")
     error_class = models.CharField(max_length=12, blank=True, db_default="")
     created_at = models.DateTimeField()
+    phone_hash = models.BinaryField(
+        max_length=32, null=True, help_text="Keyed hash of the number, once it was erased."
+    )
 
     class Meta:
         constraints = [

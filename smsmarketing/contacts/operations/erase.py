@@ -1,0 +1,230 @@
+"""contacts.erase and contacts.erasures: a person is forgotten, their "no" is not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from smsmarketing.contacts.models import Contact, EraseJob
+from smsmarketing.contacts.operations.trash import own_check
+from smsmarketing.contacts.rules.phone import PhoneError, phone_mask, phone_parse
+from smsmarketing.contacts.selectors import contacts_visible
+from smsmarketing.contacts.services.erasing import person_erase
+from smsmarketing.operations import registry
+from smsmarketing.operations.errors import InvalidInput, NotFound
+from smsmarketing.operations.masking import text_masked
+from smsmarketing.operations.pages import Page, PageInput, page_cut
+from smsmarketing.operations.types import (
+    Approval,
+    Context,
+    Input,
+    Kind,
+    Operation,
+    Output,
+    RestRoute,
+)
+
+GOES = (
+    "name, number, tags, customer and CRM ids, custom fields, lists, events, consent IP and browser,"
+    " texts sent and received, rejected rows and uploaded files that hold the number"
+)
+KEPT = (
+    ("Opt-outs and other suppressions: keyed hash of the number, reason, date", "without end"),
+    ("Consent ledger: what was agreed and when, without the person", "as long as the law asks"),
+    ("Messages as billing items: country, parts, price, state, keyed hash", "as billing records"),
+    ("Audit entries: ids and hashes", "without end"),
+    ("A file that an import is still reading", "until that import ends, 7 days at most"),
+    ("A message on its way to the gateway", "until it is handed over"),
+    ("Backups", "until they are overwritten; restore only with the list of erasures"),
+)
+
+
+class EraseIn(Input):
+    contact_id: int | None = Field(
+        default=None, ge=1, description="Id from contacts.search; or give phone."
+    )
+    phone: str | None = Field(
+        default=None, max_length=32, description="Number in international form; or contact_id."
+    )
+    category: Literal["data_subject_request", "test_data", "legal_order"] = Field(
+        default="data_subject_request",
+        description=(
+            "Why. A request of the person is a withdrawal too: they are not texted again unless they agree anew."
+        ),
+    )
+    reason: str = Field(
+        min_length=3,
+        max_length=80,
+        description="Number of the case or letter. No names and no numbers: it is kept.",
+    )
+
+
+class KeptRow(Output):
+    """What stays, and how long."""
+
+    what: str = Field(description="What it is.")
+    until: str = Field(description="Until when it stays.")
+
+
+class EraseOut(Output):
+    contact_ids: list[int] = Field(description="Contacts that were erased, with merged ones.")
+    suppressions_kept: int = Field(description="Suppressions that go on by the keyed hash.")
+    erasure_ids: list[int] = Field(
+        description="Background steps that take the number out of messages and files."
+    )
+    kept: list[KeptRow] = Field(description="What stays, and until when.")
+    next_step: str = Field(description="What to do next.")
+
+
+def _meant(context: Context, data: EraseIn) -> tuple[Contact | None, str | None]:
+    """The contact, or a number that is nobody's in the caller's sight."""
+    if (data.contact_id is None) == (data.phone is None):
+        raise InvalidInput(
+            "Name the person.", field_errors={"phone": "Give exactly one of contact_id and phone."}
+        )
+    rows = contacts_visible(context.actor)
+    if data.contact_id is not None:
+        contact = rows.filter(pk=data.contact_id).first()
+        if contact is None:
+            raise NotFound(
+                "There is no contact with this id.", field_errors={"contact_id": "Not found."}
+            )
+    else:
+        try:
+            phone = phone_parse(data.phone or "").e164
+        except PhoneError as exc:
+            raise InvalidInput(
+                "The number cannot be read.", field_errors={"phone": exc.message}
+            ) from exc
+        contact = Contact.objects.filter(phone=phone).first()
+        if contact is None:
+            return None, phone
+    own_check(context.actor, contact)
+    return contact, None
+
+
+def _erase(context: Context, data: EraseIn) -> EraseOut:
+    contact, phone = _meant(context, data)
+    done = person_erase(
+        phone=phone,
+        contact=contact,
+        category=data.category,
+        reference=text_masked(data.reason),
+        requested_by=context.actor.user_id,
+        now=context.now,
+    )
+    if contact is not None:
+        context.audit_object = ("contacts.contact", str(contact.pk))
+    context.audit_reason = data.category
+    context.audit_facts = {"contacts": done.contact_ids, "erasures": done.job_ids}
+    return EraseOut(
+        contact_ids=done.contact_ids,
+        suppressions_kept=done.suppressions_kept,
+        erasure_ids=done.job_ids,
+        kept=[KeptRow(what=what, until=until) for what, until in KEPT],
+        next_step="Follow the background steps with contacts.erasures; then answer the person.",
+    )
+
+
+def _facts(context: Context, data: EraseIn) -> dict[str, Any]:
+    _meant(context, data)
+    return {"contacts": 1, "by_agent": context.actor.is_agent}
+
+
+def _shown(context: Context, data: EraseIn) -> Mapping[str, Any]:
+    """What the second person reads: who it is, what goes, what stays."""
+    contact, phone = _meant(context, data)
+    number = contact.phone if contact else phone
+    return {
+        "person": phone_mask(number) if number else "a number without a contact",
+        "goes": GOES,
+        "stays": [f"{what}: {until}" for what, until in KEPT],
+        "can be undone": False,
+    }
+
+
+class ErasuresIn(PageInput):
+    open_only: bool = Field(default=False, description="Only those that are not finished.")
+
+
+class ErasureRow(Output):
+    """One erasure, without the person."""
+
+    erasure_id: int = Field(description="Id.")
+    category: str = Field(
+        description="data_subject_request, trash_expired, test_data or legal_order."
+    )
+    reference: str = Field(description="Number of the case.")
+    contact_ids: list[int] = Field(description="Erased contacts.")
+    steps: dict[str, int] = Field(description="Step → rows it cleared so far.")
+    created_at: datetime = Field(description="When it began, UTC.")
+    finished_at: datetime | None = Field(description="When nothing was left; null: going on.")
+
+
+class ErasurePage(Page[ErasureRow]):
+    """Erasures, newest first."""
+
+
+def _erasures(context: Context, data: ErasuresIn) -> ErasurePage:
+    rows = EraseJob.objects.order_by("-pk")
+    if not context.actor.sees_all_teams:
+        rows = rows.filter(requested_by=context.actor.user_id)
+    if data.open_only:
+        rows = rows.filter(finished_at=None)
+    page, cursor = page_cut(rows, data, principal=context.actor.principal)
+    return ErasurePage(
+        items=[
+            ErasureRow(
+                erasure_id=row.pk,
+                category=row.category,
+                reference=row.reference,
+                contact_ids=row.contact_ids,
+                steps=row.steps,
+                created_at=row.created_at,
+                finished_at=row.finished_at,
+            )
+            for row in page
+        ],
+        next_cursor=cursor,
+    )
+
+
+registry.add(
+    Operation(
+        key="contacts.erase",
+        summary="Erase a person for good, by contact or number: everything but the proof of their opt-out.",
+        description=(
+            "Always needs a second person, and nobody can undo it. Suppressions stay under a keyed hash, so the same "
+            "number imported again stays suppressed. Read dry_run's answer first: it lists what stays and until when."
+        ),
+        kind=Kind.WRITE,
+        input=EraseIn,
+        output=EraseOut,
+        run=_erase,
+        permission="contacts.contact_erase",
+        scope="sms:compliance",
+        requires=("contacts.get",),
+        approval=Approval.ALWAYS,
+        facts=_facts,
+        shown=_shown,
+        destructive=True,
+        rest=RestRoute("POST", "/contacts/erase"),
+        group="contacts",
+    ),
+    Operation(
+        key="contacts.erasures",
+        summary="Follow erasures: which background steps are done, and whether anything is left.",
+        kind=Kind.READ,
+        input=ErasuresIn,
+        output=ErasurePage,
+        run=_erasures,
+        permission="contacts.contact_erase",
+        scope="sms:compliance",
+        requires=("contacts.erase",),
+        rest=RestRoute("GET", "/erasures"),
+        group="contacts",
+    ),
+)

@@ -1,0 +1,23 @@
+"""Erasing a person [R-4.9]-[R-4.11]: the profile at once, the traces elsewhere by durable steps."""
+
+from smsmarketing.contacts.services.erasing.jobs import (
+    Cleared,
+    Traces,
+    erase_work,
+    eraser_add,
+    erasures_open,
+)
+from smsmarketing.contacts.services.erasing.person import Erased, person_erase, trash_expire
+from smsmarketing.contacts.services.erasing.traces import answers_erase
+
+__all__ = [
+    "Cleared",
+    "Erased",
+    "Traces",
+    "answers_erase",
+    "erase_work",
+    "eraser_add",
+    "erasures_open",
+    "person_erase",
+    "trash_expire",
+]

@@ -206,9 +206,7 @@ def _remove(context: Context, data: MembersIn) -> MembersOut:
 
 class ArchiveIn(Input):
     audience_id: int = Field(ge=1, description="Id from audiences.list.")
-    base_version_token: str | None = Field(
-        default=None, max_length=200, description="From audiences.list; required."
-    )
+    base_version_token: str = Field(max_length=200, description="From audiences.list.")
     archived: bool = Field(default=True, description="False fetches it back.")
 
 

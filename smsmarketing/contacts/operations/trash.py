@@ -39,9 +39,7 @@ def own_check(actor: Actor, *contacts: Contact) -> None:
 
 class TokenIn(Input):
     contact_id: int = Field(ge=1, description="Id from contacts.search.")
-    base_version_token: str | None = Field(
-        default=None, max_length=200, description="From contacts.get; required."
-    )
+    base_version_token: str = Field(max_length=200, description="From contacts.get.")
 
 
 class TrashedOut(Output):

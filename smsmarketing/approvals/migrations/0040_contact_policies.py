@@ -59,6 +59,6 @@ def policies_remove(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("approvals", "0003_frozen_requests")]
+    dependencies = [("approvals", "0010_consent_policies")]
 
     operations = [migrations.RunPython(policies_seed, policies_remove)]

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("contacts", "0006_custom_fields")]
+    dependencies = [("contacts", "0013_consent_seals")]
 
     operations = [
         migrations.AlterField(

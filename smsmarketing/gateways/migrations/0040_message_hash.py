@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("gateways", "0002_storage_guards")]
+    dependencies = [("gateways", "0010_opt_in_purpose")]
 
     operations = [
         migrations.AddField(

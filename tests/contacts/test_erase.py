@@ -142,7 +142,7 @@ def test_no_table_names_an_erased_person(desk: Desk, crm: User, person: Contact)
     assert (message.phone, message.body, message.state) == ("", "", "delivered")
     assert bytes(message.phone_hash or b"") == phone_hash(PHONE)
     assert message.price > 0
-    event = ConsentEvent.objects.get(contact_id=person.pk)
+    event = ConsentEvent.objects.filter(direction="granted").get(contact_id=person.pk)
     assert event.disclosure_text
     assert not AudienceMember.objects.filter(contact_id=person.pk).exists()
     assert audit_verify().valid

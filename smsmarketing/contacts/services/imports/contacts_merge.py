@@ -68,7 +68,6 @@ def compare_sql(stage: Stage, plan: Plan, job: ImportJob) -> str:
     if job.options.get("tags"):  # those of a row with tags of its own are in s.tags
         differs.append("NOT c.tags @> %(tags)s::varchar[]")
     differs += [f"NOT c.{name} @> s.{name}" for name in _objects(stage)]
-    differs.append("c.trashed_at IS NOT NULL")  # an import takes a contact out of the trash
     lacks = ["st.contact_id IS NULL"]
     joins = ["LEFT JOIN contacts_sendstate st ON st.brand_id = %(brand)s AND st.contact_id = c.id"]
     if job.audience_id:
@@ -196,9 +195,6 @@ def _changes(stage: Stage) -> tuple[list[str], list[str]]:
     for name in _objects(stage):
         sets.append(f"{name} = c.{name} || excluded.{name}")
         tests.append(f"NOT c.{name} @> excluded.{name}")
-    # Out of the trash; what may be sent is derived anew, so an opt-out stands.
-    sets += ["trashed_at = NULL", "merged_into_id = NULL"]
-    tests.append("c.trashed_at IS NOT NULL")
     return sets, tests
 
 

@@ -206,7 +206,7 @@ def watches(product: Product, page: Page) -> None:
         re.compile(rf"{PEOPLE}\s+of\s+{PEOPLE}\s+messages have come to an end"), timeout=90_000
     )
     product.until(lambda: Campaign.objects.get(name=CAMPAIGN).state == "sent", seconds=60)
-    page.reload()
+    # The page loads itself again when the state changes.
     page.wait_for_selector("#campaign-page[data-state=sent]")
 
 

@@ -128,7 +128,10 @@ def test_each_reason_ends_on_its_grounds_only(
     made = lift(row, ground=grounds[0])
     row.refresh_from_db()
     assert row.lifted_at == made.created_at
-    assert state_of(contact, brand).marketing_reason is None
+    # What the person said ended the consent too; a lift without a new one brings none back (ADR 0033).
+    revoked = ConsentEvent.objects.filter(contact=contact, direction="revoked").exists()
+    assert revoked == (reason in {"opt_out", "complaint", "reassigned"})
+    assert state_of(contact, brand).marketing_reason == ("no_consent" if revoked else None)
     assert Contact.objects.get(pk=contact.pk).version == contact.version + 2
     assert Suppression.objects.count() == 1
 
@@ -142,7 +145,7 @@ def test_a_consent_counts_only_when_it_answers_the_no(
     other = make_contact("+447400123457", consent=True)
     now = timezone.now()
     row = stop(GB, brand, at=now - timedelta(days=2))
-    old = ConsentEvent.objects.get(contact=contact)
+    old = ConsentEvent.objects.get(contact=contact, direction="granted")
     foreign = consent_record(other, evidence(captured_at=now - timedelta(hours=1)), brand=brand)
     elsewhere = consent_record(
         contact, evidence(captured_at=now - timedelta(hours=1)), brand=other_brand

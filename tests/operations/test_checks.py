@@ -122,7 +122,7 @@ def _bounded(schema: dict[str, Any]) -> bool:
             or schema.get("pattern", "").endswith("$")
         )
     if schema.get("type") == "array":
-        return schema.get("maxItems", 10**9) <= 1000 and _bounded(schema.get("items", {}))
+        return schema.get("maxItems", 10**9) <= 500 and _bounded(schema.get("items", {}))
     return True
 
 

@@ -32,7 +32,7 @@ from smsmarketing.operations.types import (
     RestRoute,
 )
 
-IMPORT_MOST = 1000
+IMPORT_MOST = 500
 PurposeName = Literal["marketing", "notification", "transactional", "otp"]
 ImportReason = Literal[
     "opt_out", "complaint", "blocked", "legal", "registry", "invalid", "reassigned", "manual"
@@ -102,7 +102,7 @@ class ImportRow(Input):
 
 class ImportIn(Input):
     numbers: list[ImportRow] = Field(
-        min_length=1, max_length=IMPORT_MOST, description="1 to 1,000 numbers."
+        min_length=1, max_length=IMPORT_MOST, description="1 to 500 numbers."
     )
     brand_id: int | None = Field(
         default=None, ge=1, description="Brand they hold for; leave out for all brands."
@@ -259,7 +259,7 @@ registry.add(
     ),
     Operation(
         key="opt_outs.import",
-        summary="Record up to 1,000 opt-outs or blocks at once. They hold when the call returns.",
+        summary="Record up to 500 opt-outs or blocks at once. They hold when the call returns.",
         description=(
             "No approval, no delay. A row that cannot be read is named and left out; all others hold."
             " For a file use imports.start with kind opt_outs."

@@ -17,8 +17,10 @@ from smsmarketing.contacts.models import (
     AudienceMember,
     ConsentEvent,
     Contact,
+    DoubleOptIn,
     EraseJob,
     ImportReject,
+    ImportUndo,
     SendState,
     Suppression,
 )
@@ -39,6 +41,7 @@ from smsmarketing.operations.audit import audit_verify
 from smsmarketing.operations.types import Held
 from tests.campaigns.desk import Desk, desk_make
 from tests.contacts.people import PHONE, consent, contact_make, crm_make, trash, upsert
+from tests.parity.conftest import opt_in_form
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NAME, SURNAME, CUSTOM, KEY, TAG = "Zofija", "Quernasova", "blue-gnome-77", "crm-445566", "knitter"
@@ -162,6 +165,37 @@ def test_the_same_person_again_is_a_new_contact_and_stays_suppressed(
     stub = Contact.objects.get(pk=person.pk)
     assert stub.phone is None
     assert bytes(stub.phone_hash) != phone_hash(PHONE)
+
+
+def test_what_an_import_could_undo_and_who_was_asked_to_confirm_is_forgotten(
+    desk: Desk, crm: User, person: Contact
+) -> None:
+    """[R-4.9] the values before an import, and the fields of an opt-in form."""
+    form = opt_in_form(desk).versions.get()
+    ImportUndo.objects.create(
+        job_id=1, contact_id=person.pk, changes={"first_name": [NAME, "Zosia"]}
+    )
+    asked = DoubleOptIn.objects.create(
+        brand=desk.world.brand,
+        phone=PHONE,
+        phone_hash=phone_hash(PHONE),
+        contact=person,
+        form_version=form,
+        purposes=["marketing"],
+        request_text="Acme: reply YES.",
+        token_hash="0" * 64,
+        details={"first_name": NAME},
+        ip="203.0.113.9",
+        user_agent="Netscape 4",
+        asked_by="form",
+        requested_at=person.created_at,
+        expires_at=person.created_at,
+    )
+    erase(desk, crm, contact_id=person.pk)
+    assert tables_with(*SECRETS) == {}
+    asked.refresh_from_db()
+    assert (asked.phone, asked.details, asked.ip) == (None, {}, "")
+    assert asked.request_text
 
 
 def test_a_person_who_had_not_said_no_stays_out_until_they_agree_anew(

@@ -20,10 +20,12 @@ from smsmarketing.contacts.models import (
     ContactEvent,
     EraseJob,
     EventSummary,
+    ImportUndo,
     SendState,
     Suppression,
 )
 from smsmarketing.contacts.phones import phone_hash, phone_hashes
+from smsmarketing.contacts.services.double_opt_in import double_opt_ins_erase
 from smsmarketing.contacts.services.states import send_state_refresh
 from smsmarketing.contacts.services.suppressions import _number_lock, suppression_add
 from smsmarketing.contacts.services.trash import trash_kept
@@ -95,8 +97,9 @@ def person_erase(
     own = {number: bytes(row.phone_hash) for row in rows for number in [row.phone] if number}
     for row in rows:
         _profile_clear(row, now)
-    for model in (ContactEvent, EventSummary, AudienceMember):
+    for model in (ContactEvent, EventSummary, AudienceMember, ImportUndo):
         model._default_manager.filter(contact_id__in=ids).delete()
+    double_opt_ins_erase(hashes)
     SendState.objects.filter(contact_id__in=ids).update(recent=[])
     send_state_refresh(ids, now=now)
     for number in phones:

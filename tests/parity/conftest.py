@@ -170,6 +170,7 @@ def valid(desk: Desk) -> Valid:
         "ground": "mistake",
         "import_id": NOWHERE,
         "inbound_id": NOWHERE,
+        "items": [{"phone": "+447400123496"}],
         "key": "house-rule",
         "kind": "alphanumeric",
         "form_id": opt_in_form(desk).pk,

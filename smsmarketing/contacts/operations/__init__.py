@@ -3,6 +3,7 @@
 from smsmarketing.contacts.operations import (
     audience_members,
     audiences,
+    batch_upsert,
     consent,
     contacts,
     custom_fields,
@@ -27,6 +28,7 @@ from smsmarketing.contacts.operations import (
 __all__ = [
     "audience_members",
     "audiences",
+    "batch_upsert",
     "consent",
     "contacts",
     "custom_fields",

@@ -16,7 +16,12 @@ from smsmarketing.contacts.rules.consent import ConsentEvidence
 from smsmarketing.contacts.rules.import_values import READERS, BadValue
 from smsmarketing.contacts.rules.phone import Phone, PhoneError, phone_parse
 from smsmarketing.contacts.selectors import contacts_visible
-from smsmarketing.contacts.services import consent_record, contact_upsert, suppression_add
+from smsmarketing.contacts.services import (
+    Upserted,
+    consent_record,
+    contact_upsert,
+    suppression_add,
+)
 from smsmarketing.contacts.services.consent import consent_check
 from smsmarketing.contacts.services.fields import custom_read
 from smsmarketing.contacts.services.locks import number_lock
@@ -35,7 +40,15 @@ from smsmarketing.operations.types import (
 from smsmarketing.operations.versions import version_check
 
 Tag = Annotated[str, Field(min_length=1, max_length=60)]
-Clearable = Literal["first_name", "last_name", "language", "region", "time_zone", "customer_key"]
+Clearable = Literal[
+    "first_name",
+    "last_name",
+    "language",
+    "region",
+    "time_zone",
+    "customer_key",
+    "customer_group",
+]
 
 
 class ConsentIn(EvidenceIn):
@@ -50,8 +63,9 @@ class ConsentIn(EvidenceIn):
     )
 
 
-class UpsertIn(Input):
-    brand_id: int = Field(ge=1, description="Brand the contact belongs to; consent is per brand.")
+class ContactFields(Input):
+    """What a call may say of one contact."""
+
     contact_id: int | None = Field(
         default=None, ge=1, description="Existing contact; leave out to find or create by phone."
     )
@@ -104,6 +118,10 @@ class UpsertIn(Input):
     consent: ConsentIn | None = Field(
         default=None, description="Consent evidence, if there is any."
     )
+
+
+class UpsertIn(ContactFields):
+    brand_id: int = Field(ge=1, description="Brand the contact belongs to; consent is per brand.")
     source: str = Field(min_length=1, max_length=80, description="Where this comes from.")
 
 
@@ -115,7 +133,7 @@ class UpsertOut(Output):
     details: ContactOut = Field(description="The contact after the change.")
 
 
-def _phone(data: UpsertIn) -> Phone | None:
+def _phone(data: ContactFields) -> Phone | None:
     if data.phone is None:
         return None
     try:
@@ -132,14 +150,17 @@ def _phone(data: UpsertIn) -> Phone | None:
     return phone
 
 
-def _brand(context: Context, data: UpsertIn) -> Brand:
-    brand = brands_visible(context.actor).filter(pk=data.brand_id).first()
+def brand_of(context: Context, brand_id: int) -> Brand:
+    """The brand, when the caller works for it."""
+    brand = brands_visible(context.actor).filter(pk=brand_id).first()
     if brand is None:
         raise NotFound("There is no such brand.", field_errors={"brand_id": "Not one of yours."})
     return brand
 
 
-def _existing(context: Context, data: UpsertIn, phone: Phone | None) -> Contact | None:
+def _existing(
+    context: Context, data: ContactFields, phone: Phone | None, *, may_lack_token: bool = False
+) -> Contact | None:
     """The contact that is meant, its token checked. A number that only other teams know is not told apart."""
     rows = contacts_visible(context.actor).select_for_update(of=("self",))
     if data.contact_id is not None:
@@ -153,35 +174,13 @@ def _existing(context: Context, data: UpsertIn, phone: Phone | None) -> Contact 
         )
     else:
         contact = rows.filter(phone=phone.e164).first()
-    if contact is not None:
+    if contact is not None and not (may_lack_token and data.base_version_token is None):
         version_check(contact, context.actor, data.base_version_token)
     return contact
 
 
 def _run(context: Context, data: UpsertIn) -> UpsertOut:
-    phone, brand = _phone(data), _brand(context, data)
-    if phone is not None and data.consent is not None and data.consent.direction == "revoked":
-        number_lock(phone.e164)  # before the contact's row, as a STOP does
-    contact = _existing(context, data, phone)
-    done = contact_upsert(
-        phone,
-        contact=contact,
-        changes=_changes(data, brand.team_id),
-        brand_id=brand.pk,
-        source=data.source,
-        now=context.now,
-    )
-    if data.consent is not None:
-        consent_record(
-            done.contact,
-            ConsentEvidence(**data.consent.model_dump()),
-            brand=brand,
-            captured_by=context.actor.principal,
-            now=context.now,
-        )
-        if data.consent.direction == "revoked":
-            _refusal_keep(context, data, done.contact, brand)
-        done.contact.refresh_from_db()
+    done = upsert_apply(context, data, brand=brand_of(context, data.brand_id), source=data.source)
     context.audit_object = ("contacts.contact", str(done.contact.pk))
     context.audit_facts = {"changed": list(done.changed), "consent": data.consent is not None}
     return UpsertOut(
@@ -193,7 +192,7 @@ def _run(context: Context, data: UpsertIn) -> UpsertOut:
     )
 
 
-def _refusal_keep(context: Context, data: UpsertIn, contact: Contact, brand: Brand) -> None:
+def _refusal_keep(context: Context, data: ContactFields, contact: Contact, brand: Brand) -> None:
     """A consent taken back is a "no" that a later form or import must not overturn [R-2.16]."""
     consent = data.consent
     if consent is None or consent.purpose == "night" or contact.phone is None:
@@ -214,7 +213,54 @@ def _refusal_keep(context: Context, data: UpsertIn, contact: Contact, brand: Bra
     )
 
 
-def _read(data: UpsertIn, field: str) -> Any:
+def upsert_apply(
+    context: Context, data: ContactFields, *, brand: Brand, source: str, fill_blanks: bool = False
+) -> Upserted:
+    """Create or change one contact and record its consent. With `fill_blanks` an existing one needs
+    no version token: then only what was empty is filled, and nothing is overwritten.
+    """
+    phone = _phone(data)
+    if phone is not None and data.consent is not None and data.consent.direction == "revoked":
+        number_lock(phone.e164)  # before the contact's row, as a STOP does
+    contact = _existing(context, data, phone, may_lack_token=fill_blanks)
+    changes = _changes(data, brand.team_id)
+    if contact is not None and data.base_version_token is None:
+        changes = _blanks_only(contact, changes)
+        phone = None
+    done = contact_upsert(
+        phone, contact=contact, changes=changes, brand_id=brand.pk, source=source, now=context.now
+    )
+    if data.consent is not None:
+        consent_record(
+            done.contact,
+            ConsentEvidence(**data.consent.model_dump()),
+            brand=brand,
+            captured_by=context.actor.principal,
+            now=context.now,
+        )
+        if data.consent.direction == "revoked":
+            _refusal_keep(context, data, done.contact, brand)
+        done.contact.refresh_from_db()
+    return done
+
+
+def _blanks_only(contact: Contact, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the changes only those that overwrite nothing."""
+    kept: dict[str, Any] = {}
+    for name, value in changes.items():
+        if name in ("tags", "add_tags"):
+            kept["add_tags"] = [*kept.get("add_tags", ()), *value]
+        elif name in ("custom", "crm_keys"):
+            held = getattr(contact, name)
+            kept[name] = {
+                key: item for key, item in value.items() if item is not None and not held.get(key)
+            }
+        elif name != "remove_tags" and value and not getattr(contact, name):
+            kept[name] = value
+    return kept
+
+
+def _read(data: ContactFields, field: str) -> Any:
     """A field's value by the same rules as a cell of an import."""
     value = getattr(data, field)
     if field not in ("language", "region", "time_zone") or not value:
@@ -225,7 +271,7 @@ def _read(data: UpsertIn, field: str) -> Any:
         raise InvalidInput("The contact cannot be saved.", field_errors={field: str(exc)}) from exc
 
 
-def _changes(data: UpsertIn, team_id: int) -> dict[str, Any]:
+def _changes(data: ContactFields, team_id: int) -> dict[str, Any]:
     """Only the fields the caller named: the rest stays as it is. Custom values by their declaration."""
     named = data.model_fields_set
     fields = (
@@ -252,7 +298,7 @@ def _changes(data: UpsertIn, team_id: int) -> dict[str, Any]:
     return {**changes, **_cleared(data, changes)}
 
 
-def _cleared(data: UpsertIn, given: Mapping[str, Any]) -> dict[str, Any]:
+def _cleared(data: ContactFields, given: Mapping[str, Any]) -> dict[str, Any]:
     """The named fields as empty. To set a field and to empty it at once is a contradiction."""
     both = sorted(set(data.clear_fields or ()) & set(given))
     both += sorted({*(data.add_tags or ()), *(data.tags or ())} & set(data.remove_tags or ()))[:1]
@@ -269,7 +315,7 @@ def _cleared(data: UpsertIn, given: Mapping[str, Any]) -> dict[str, Any]:
 def _sound(context: Context, data: UpsertIn) -> None:
     """Refuse what could never be done, before anybody is asked to approve it."""
     phone = _phone(data)
-    brand = _brand(context, data)
+    brand = brand_of(context, data.brand_id)
     contact = _existing(context, data, phone)
     _changes(data, brand.team_id)
     if data.consent is not None:

@@ -33,22 +33,25 @@ def version_token(row: Model | VersionedRow, actor: Actor) -> str:
 
 
 def version_check(
-    row: Model | VersionedRow, actor: Actor, token: str | None, *, tool: str = ""
+    row: Model | VersionedRow,
+    actor: Actor,
+    token: str | None,
+    *,
+    tool: str = "",
+    field: str = "base_version_token",
 ) -> None:
     """Refuse a write that is not based on the row's current version.
 
-    `tool` is the operation that shows the current token. Raises PreconditionRequired without a
-    token and VersionConflict (with the current token in `details`) when the row changed since.
+    `tool` is the operation that shows the current token, `field` the input that carries it. Raises
+    PreconditionRequired without a token and VersionConflict (with the current token in `details`)
+    when the row changed since.
     """
     noun = str(row._meta.verbose_name)
     if not token:
         where = f"Call {tool} and pass" if tool else f"Read the {noun} and pass"
         raise PreconditionRequired(
-            f"A change of a {noun} needs the version it is based on. {where} its "
-            "base_version_token.",
-            field_errors={
-                "base_version_token": "Pass the token that was shown when the row was read."
-            },
+            f"A change of a {noun} needs the version it is based on. {where} its {field}.",
+            field_errors={field: "Pass the token that was shown when the row was read."},
             details={"call_first": [tool]} if tool else None,
         )
     current = version_token(row, actor)
@@ -56,6 +59,6 @@ def version_check(
         raise VersionConflict(
             f"This {noun} was changed since you read it. Read it again, check what changed, and "
             "repeat with the new token.",
-            field_errors={"base_version_token": "The token belongs to another version."},
+            field_errors={field: "The token belongs to another version."},
             details={"current_version_token": current},
         )

@@ -83,7 +83,9 @@ def test_a_person_of_another_team_too_is_not_taken_away(
     assert Contact.objects.get(pk=ona.pk).trashed_at is None
 
 
-def test_an_upsert_restores_and_a_no_still_stands(desk: Desk, crm: User, ona: Contact) -> None:
+def test_coming_back_from_the_trash_takes_no_opt_out_away(
+    desk: Desk, crm: User, ona: Contact
+) -> None:
     """[R-2.16] neither the trash nor coming back from it makes an opted-out person sendable."""
     trash(desk, crm, ona)
     with transaction.atomic():
@@ -95,10 +97,10 @@ def test_an_upsert_restores_and_a_no_still_stands(desk: Desk, crm: User, ona: Co
             evidence={},
             brand=desk.world.brand,
         )
-    again = upsert(desk, crm, phone=PHONE, base_version_token=token(desk, crm, ona), tags=["new"])
-    assert again.restored
-    assert again.details.trashed_at is None
-    assert again.details.contact.not_sendable == {desk.world.brand.pk: "opted_out"}
+    back = desk.call(
+        "contacts.restore", crm, contact_id=ona.pk, base_version_token=token(desk, crm, ona)
+    )
+    assert back.contact.not_sendable == {desk.world.brand.pk: "opted_out"}
     assert Suppression.objects.filter(lifted_at=None).count() == 1
 
 

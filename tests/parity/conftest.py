@@ -187,6 +187,9 @@ def valid(desk: Desk) -> Valid:
         "note": "because of parity",
         "new_tag": "parity-new",
         "operations": ["segments.create"],
+        "other_contact_id": AudienceMember.objects.filter(audience=desk.audience)
+        .latest("pk")
+        .contact_id,
         "price": "0.05",
         "reason": "because of parity",
         "roles": ["approver"],
@@ -228,6 +231,7 @@ def valid(desk: Desk) -> Valid:
         },
         "opt_in_forms.save": {"brand_id": world.brand.pk, "slug": "parity-too", "form_id": None},
         "contacts.upsert": {"phone": "+447400123499"},
+        "contacts.merge": {"base_version_token": "stale", "other_version_token": "stale"},
         "campaigns.create_draft": {"message": "Acme: 20% off today only."},
         "delivery_status.get": {"message_id": NOWHERE},
         "events.list": {"contact_id": contact.pk},

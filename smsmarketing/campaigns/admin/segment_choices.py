@@ -35,7 +35,12 @@ def choices_of(actor: Actor) -> dict[str, Any]:
     values = sampled_values([pk for pk, _ in brands])
     states = event_states(teams)
     own = [kind for kind in states if kind not in KINDS and not kind.startswith("sms_")]
-    lists = audiences_visible(actor).order_by("name").values("id", "name", "brand_id")
+    lists = (
+        audiences_visible(actor)
+        .filter(archived_at=None)
+        .order_by("name")
+        .values("id", "name", "brand_id")
+    )
     return {
         "zone": str(getattr(actor.user, "time_zone", "") or "UTC"),
         "audiences": list(lists[:_MOST_LISTS]),

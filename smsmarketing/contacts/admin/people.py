@@ -9,8 +9,15 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 
 from smsmarketing.accounts.selectors import brands_visible
+from smsmarketing.contacts.admin.duplicates import (
+    duplicates_page,
+    may_merge,
+    merge_button,
+    merge_page,
+)
 from smsmarketing.contacts.admin.lists import (
     AudienceFilter,
     CappedPaginator,
@@ -24,6 +31,7 @@ from smsmarketing.contacts.selectors import (
     contacts_visible,
     suppressions_visible,
 )
+from smsmarketing.contacts.selectors.merged import merged_heir
 from smsmarketing.operations.surfaces.admin import OperationAdmin, OperationButton
 from smsmarketing.operations.surfaces.admin.actors import admin_actor
 from smsmarketing.operations.text import untrusted_clean
@@ -117,8 +125,29 @@ class ContactAdmin(OperationAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
         """The list, with the way to the import."""
-        may_import = admin_actor(request).may("contacts.import_start")
-        return super().changelist_view(request, {**(extra_context or {}), "may_import": may_import})
+        actor = admin_actor(request)
+        more = {
+            "may_import": actor.may("contacts.import_start"),
+            "may_merge": may_merge(actor),
+        }
+        return super().changelist_view(request, {**(extra_context or {}), **more})
+
+    def get_urls(self) -> list[URLPattern]:
+        """The pages about duplicates come before the admin's own patterns."""
+        wrap = self.admin_site.admin_view
+        return [
+            path("duplicates/", wrap(self.duplicates), name="contacts_duplicates"),
+            path("<int:pk>/merge/", wrap(self.merge), name="contacts_merge"),
+            *super().get_urls(),
+        ]
+
+    def duplicates(self, request: HttpRequest) -> HttpResponse:
+        """Contacts that may be one person."""
+        return duplicates_page(self, request)
+
+    def merge(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Two contacts side by side."""
+        return merge_page(self, request, pk)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -196,7 +225,11 @@ class ContactAdmin(OperationAdmin):
             .order_by("-id")[:50],
             "audiences": audiences_visible(actor).filter(members__contact=contact).order_by("name"),
             "custom": [(key, untrusted_clean(str(value))) for key, value in contact.custom.items()],
-            "operation_buttons": self.buttons_for(request, contact),
+            "operation_buttons": [
+                *self.buttons_for(request, contact),
+                *merge_button(contact, actor),
+            ],
+            "heir": merged_heir(contact),
         }
         return TemplateResponse(request, "admin/contacts/contact.html", context)
 

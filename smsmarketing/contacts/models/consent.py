@@ -258,7 +258,7 @@ class SuppressionLift(models.Model):
     ground = models.CharField(
         max_length=24,
         db_default="start",
-        help_text="start, new_consent, mistake, number_checked, withdrawn, decision or expired.",
+        help_text="start, new_consent, mistake, number_checked, withdrawn, decision, narrowed or expired.",
     )
     document = models.CharField(
         max_length=300,

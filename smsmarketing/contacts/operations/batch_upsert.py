@@ -56,6 +56,9 @@ class BatchUpsertItem(Output):
     )
     contact_id: int | None = Field(description="The contact; null when refused.")
     changed: list[str] = Field(description="Fields that changed.")
+    in_trash: bool = Field(
+        description="True: stored, but the contact is in the trash; contacts.restore brings it back."
+    )
     consent_recorded: bool = Field(description="True when consent evidence was added.")
     base_version_token: str | None = Field(description="Token of the contact as it is now.")
     code: str = Field(description="Error code when refused, else empty.")
@@ -146,6 +149,7 @@ def _one(
         result="changed" if word == "unchanged" and item.consent else word,
         contact_id=done.contact.pk,
         changed=list(done.changed),
+        in_trash=done.contact.trashed_at is not None,
         consent_recorded=item.consent is not None,
         base_version_token=version_token(done.contact, context.actor),
         code="",
@@ -160,6 +164,7 @@ def _refused(position: int, exc: OperationError) -> BatchUpsertItem:
         result="refused",
         contact_id=None,
         changed=[],
+        in_trash=False,
         consent_recorded=False,
         base_version_token=None,
         code=exc.code,

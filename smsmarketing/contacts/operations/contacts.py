@@ -26,6 +26,7 @@ from smsmarketing.contacts.operations.shapes import (
 )
 from smsmarketing.contacts.rules.phone import PhoneError, phone_parse
 from smsmarketing.contacts.selectors import audiences_visible, contacts_visible, suppressions_live
+from smsmarketing.contacts.selectors.merged import merged_heir
 from smsmarketing.contacts.services import trash_kept
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput, NotPermitted
@@ -43,6 +44,10 @@ from smsmarketing.operations.types import (
 )
 from smsmarketing.operations.versions import version_token
 
+_MERGED = (
+    "This contact was merged: contact {} took over its lists, events and fields. Use that id from now on."
+    " The number and its consent stayed here; contacts.restore takes them into use again."
+)
 CONTACT_TARGET = Target(argument="contact_id", visible=contacts_visible, label="contact")
 
 
@@ -254,8 +259,9 @@ class ContactOut(Output):
         description="When the trash erases it for good, UTC; contacts.restore brings it back before."
     )
     merged_into: int | None = Field(
-        description="The contact that took over from this one, after a merge."
+        description="The contact that took over from this one, after a merge; read that one instead."
     )
+    merge_note: str = Field(description="What a merge did with this contact; empty when none did.")
     send_history: list[dict[str, Any]] = Field(description="Newest messages, newest first.")
     created_at: datetime = Field(description="Created, UTC.")
     updated_at: datetime = Field(description="Changed, UTC.")
@@ -275,6 +281,7 @@ def contact_out(contact: Contact, actor: Actor, *, full: bool) -> ContactOut:
     blocks = selectors.suppressions_visible(actor).filter(phone_hash=contact.phone_hash)
     groups = groups_of(contact, actor)
     provider = selectors.history_provider
+    heir = merged_heir(contact)
     return ContactOut(
         contact=contact_row(contact, states_of([contact], actor)[contact.pk], full=full),
         base_version_token=version_token(contact, actor),
@@ -291,12 +298,20 @@ def contact_out(contact: Contact, actor: Actor, *, full: bool) -> ContactOut:
         audiences=[group.name for group in groups],
         groups=groups,
         trashed_at=contact.trashed_at,
-        erased_after=contact.trashed_at + trash_kept() if contact.trashed_at else None,
-        merged_into=contact.merged_into_id,
+        erased_after=_erased_after(contact),
+        merged_into=heir,
+        merge_note=_MERGED.format(heir) if heir else "",
         send_history=provider(actor, contact) if provider else [],
         created_at=contact.created_at,
         updated_at=contact.updated_at,
     )
+
+
+def _erased_after(contact: Contact) -> datetime | None:
+    """A merged contact stays as long as the one that took over."""
+    if contact.trashed_at is None or contact.merged_into_id is not None:
+        return None
+    return contact.trashed_at + trash_kept()
 
 
 def groups_of(contact: Contact, actor: Actor) -> list[GroupRow]:

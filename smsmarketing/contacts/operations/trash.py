@@ -77,8 +77,8 @@ registry.add(
         summary="Put a contact in the trash: not sendable at once, erased after some weeks.",
         description=(
             "Consent, opt-outs and history stay with it; contacts.restore brings it back. To remove a person for good"
-            " use contacts.erase. A new import or upsert of the number takes it out of the trash, and an opt-out"
-            " still stands."
+            " use contacts.erase. An import or upsert of the number leaves it there; the person takes it out by"
+            " an opt-in form or a YES, and an opt-out still stands."
         ),
         kind=Kind.WRITE,
         input=TokenIn,

@@ -128,7 +128,9 @@ class UpsertIn(ContactFields):
 class UpsertOut(Output):
     created: bool = Field(description="True when the contact is new.")
     changed: list[str] = Field(description="Fields that changed.")
-    restored: bool = Field(description="True when the contact came out of the trash by this.")
+    in_trash: bool = Field(
+        description="True: what was given is stored, but the contact is in the trash; see contacts.restore."
+    )
     consent_recorded: bool = Field(description="True when consent evidence was added.")
     details: ContactOut = Field(description="The contact after the change.")
 
@@ -186,7 +188,7 @@ def _run(context: Context, data: UpsertIn) -> UpsertOut:
     return UpsertOut(
         created=done.created,
         changed=list(done.changed),
-        restored="restored" in done.changed,
+        in_trash=done.contact.trashed_at is not None,
         consent_recorded=data.consent is not None,
         details=contact_out(done.contact, context.actor, full=False),
     )
@@ -343,7 +345,7 @@ registry.add(
         summary="Create or change one contact: number, country, tags, language, consent evidence, source, CRM keys.",
         description=(
             "Only the named fields change. A contact never becomes sendable without consent evidence, and never "
-            "stops being opted out. One in the trash comes back by it. Read it with contacts.get first; "
+            "stops being opted out. One in the trash stays there, see in_trash. Read it with contacts.get first; "
             "a stale base_version_token is refused."
         ),
         kind=Kind.WRITE,

@@ -16,9 +16,10 @@ GROUNDS: Final = (
     "number_checked",
     "withdrawn",
     "decision",
+    "narrowed",
     "expired",
 )
-"""Why a suppression ended. `start` and `expired` are written by the system only."""
+"""Why a suppression ended. `start`, `narrowed` and `expired` are written by the system only."""
 
 ASKED_GROUNDS: Final = ("new_consent", "mistake", "number_checked", "withdrawn", "decision")
 """What a person may give as the reason of a request."""
@@ -30,6 +31,7 @@ GROUND_WORDS: Final = {
     "number_checked": "a check of the number shows that the fault is gone",
     "withdrawn": "who asked for it took it back, or the list no longer holds the number",
     "decision": "our own block is no longer needed",
+    "narrowed": "the person kept some messages; a narrower opt-out stands in its place",
     "expired": "its time was over",
 }
 

@@ -75,8 +75,7 @@ def contacts_named(
     )
     keys: dict[str, list[int]] = defaultdict(list)
     if customer_keys:
-        for key, pk in rows.filter(customer_key__in=customer_keys).values_list(
-            "customer_key", "pk"
-        ):
+        named = rows.filter(customer_key__in=customer_keys, merged_into=None)
+        for key, pk in named.values_list("customer_key", "pk"):
             keys[key].append(pk)
     return known, numbers, keys

@@ -25,16 +25,17 @@ def tag_counts(brand_ids: Collection[int], *, after: str = "", limit: int) -> li
 
 
 def segments_with_tag(team_ids: Collection[int], tag: str) -> list[str]:
-    """Names of the saved segments whose criteria name the tag; at most 20."""
-    rows = Segment.objects.filter(team_id__in=team_ids).order_by("name")
+    """Names of the saved segments in use whose criteria name the tag; at most 20."""
+    rows = Segment.objects.filter(team_id__in=team_ids, archived_at=None).order_by("name")
     found = [row.name for row in rows.iterator() if _names(row.criteria, tag)]
     return found[:20]
 
 
 def _names(node: object, tag: str) -> bool:
     if isinstance(node, dict):
-        named = node.get("tag")
-        if named == tag or (isinstance(named, list) and tag in named):
-            return True
+        for word in ("tag", "all_tags"):
+            named = node.get(word)
+            if named == tag or (isinstance(named, list) and tag in named):
+                return True
         return any(_names(value, tag) for value in node.values())
     return isinstance(node, list) and any(_names(item, tag) for item in node)

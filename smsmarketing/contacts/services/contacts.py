@@ -46,6 +46,7 @@ def contact_upsert(
     changes: Mapping[str, Any],
     brand_id: int,
     source: str,
+    restores: bool = False,
     now: datetime | None = None,
 ) -> Upserted:
     """Create a contact, or change only the named fields of an existing one.
@@ -55,8 +56,8 @@ def contact_upsert(
     `changes` may name first_name, last_name, language, region, time_zone, customer_key,
     customer_group, tags (the whole set), add_tags, remove_tags, custom and crm_keys (merged; None
     removes a key). The contact gets a send state for the brand; never a consent. One in the trash
-    comes out of it ("restored" is then among the changes) and is as sendable as its consent and
-    suppressions let it be. The version grows when anything changed. Raises Conflict when the new
+    stays there, whoever put it there (docs/adr/0046), unless `restores`: the person themselves came
+    back ("restored" is then among the changes). The version grows when anything changed. Raises Conflict when the new
     number belongs to another contact.
     """
     now = now or timezone.now()
@@ -72,7 +73,7 @@ def contact_upsert(
             )
         row, created = _row_for(phone, source=source, now=now)
         changed = ()
-    if row.trashed_at is not None:
+    if row.trashed_at is not None and restores:
         row.trashed_at, row.merged_into = None, None
         changed += ("restored",)
     changed += _fields_apply(row, changes)

@@ -136,6 +136,7 @@ def double_opt_in_confirm(
         changes=_new_details(pending, phone),
         brand_id=brand.pk,
         source=f"form:{pending.form_version.form.slug}"[:80],
+        restores=True,
         now=now,
     ).contact
     row = row_lock(DoubleOptIn, pending.pk)

@@ -83,7 +83,13 @@ def opt_out_narrow(
         created_at=now,
     )
     lifts = [
-        _lift(row, actor="inbound", reason="The person keeps messages about orders.", now=now)
+        _lift(
+            row,
+            actor="inbound",
+            reason="The person keeps messages about orders.",
+            ground="narrowed",
+            now=now,
+        )
         for row in wide
     ]
     lifts_emit(lifts)
@@ -100,11 +106,13 @@ def _locked(phone: str | None) -> Contact | None:
     return Contact.objects.select_for_update().filter(phone=phone).first()
 
 
-def _lift(row: Suppression, *, actor: str, reason: str, now: datetime) -> SuppressionLift:
+def _lift(
+    row: Suppression, *, actor: str, reason: str, now: datetime, ground: str = "decision"
+) -> SuppressionLift:
     row.lifted_at = now
     row.save(update_fields=["lifted_at"])
     return SuppressionLift.objects.create(
-        suppression=row, actor=actor[:64], reason=reason[:300], ground="decision", created_at=now
+        suppression=row, actor=actor[:64], reason=reason[:300], ground=ground, created_at=now
     )
 
 

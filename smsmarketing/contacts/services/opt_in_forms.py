@@ -157,6 +157,7 @@ def _consent_direct(
         changes=blank,
         brand_id=brand.pk,
         source=f"form:{version.form.slug}"[:80],
+        restores=True,
         now=now,
     ).contact
     proof = ConsentEvidence(

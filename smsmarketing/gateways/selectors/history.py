@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from smsmarketing.contacts.models import Contact
+from smsmarketing.contacts.selectors.merged import merged_ids
 from smsmarketing.gateways.models import Message
 from smsmarketing.gateways.selectors.visibility import messages_visible
 from smsmarketing.operations.canonical import decimal_text
@@ -14,10 +15,10 @@ _NEWEST = 20
 
 
 def contact_history(actor: Actor, contact: Contact) -> list[dict[str, Any]]:
-    """The 20 newest messages to a contact that the actor may see, newest first, without texts."""
+    """The 20 newest messages to a contact, and to those merged into it, that the actor may see."""
     rows = (
         messages_visible(actor)
-        .filter(contact_id=contact.pk)
+        .filter(contact_id__in=merged_ids(contact.pk))
         .select_related("batch__brand")
         .order_by("-id")[:_NEWEST]
     )

@@ -185,11 +185,14 @@ def _profile_clear(row: Contact, now: datetime) -> None:
 def trash_expire(*, now: datetime | None = None, limit: int = 200) -> int:
     """Erase what has been in the trash for longer than CONTACT_TRASH_DAYS; returns how many.
 
-    A merged contact goes alone: what it brought to its survivor stays there. Nobody asked not to be
-    texted, so nothing is suppressed by this.
+    A contact that was merged stays as long as the one that took over from it, and goes with it: it
+    tells whoever knows its id where the person is now. Nobody asked not to be texted, so nothing is
+    suppressed by this.
     """
     now = now or timezone.now()
-    old = Contact.objects.filter(trashed_at__lt=now - trash_kept(), erased_at=None)
+    old = Contact.objects.filter(
+        trashed_at__lt=now - trash_kept(), erased_at=None, merged_into=None
+    )
     ids = list(old.order_by("trashed_at").values_list("pk", flat=True)[:limit])
     count = 0
     for contact_id in ids:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -27,7 +27,7 @@ _KEYS = """
 # KEY SHARE: erasing and merging take the row for themselves and wait, or come first; a change of
 # consent does not wait.
 _CONTACTS = """
-    SELECT id FROM contacts_contact WHERE id = ANY(%s) AND erased_at IS NULL
+    SELECT id, merged_into_id FROM contacts_contact WHERE id = ANY(%s) AND erased_at IS NULL
     ORDER BY id FOR KEY SHARE
 """
 _STORED = """
@@ -61,6 +61,7 @@ _UPDATE = f"""
         AND e.external_id = g.external_id
 """  # noqa: S608
 _TRIES = 5
+_HOPS = 50
 
 
 class Key(NamedTuple):
@@ -122,15 +123,19 @@ def events_record(
     """Record facts in the caller's transaction; one answer for each, in the same order.
 
     The same fact again is `duplicate`. Another fact about a known external id is laid over or
-    under what is known by its moment (rules.events). The summaries follow before this returns.
+    under what is known by its moment (rules.events). The summaries follow before this returns. What is
+    told of a merged contact is recorded for the one that took over.
     Locks: contacts (KEY SHARE) by id, summaries, then events.
     """
     now = now or timezone.now()
-    alive = _alive({each.contact_id for each in given})
+    heirs = _heirs({each.contact_id for each in given})
     answers = [_GONE] * len(given)
-    places = [place for place, each in enumerate(given) if each.contact_id in alive]
+    places = [place for place, each in enumerate(given) if each.contact_id in heirs]
     if not places:
         return answers
+    given = [
+        replace(each, contact_id=heirs.get(each.contact_id, each.contact_id)) for each in given
+    ]
     keys = {
         "team": team_id,
         "contacts": [given[place].contact_id for place in places],
@@ -145,10 +150,19 @@ def events_record(
     raise RuntimeError("events of other calls keep getting in between")
 
 
-def _alive(contact_ids: Collection[int]) -> set[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(_CONTACTS, [sorted(contact_ids)])
-        return {row[0] for row in cursor.fetchall()}
+def _heirs(contact_ids: Collection[int]) -> dict[int, int]:
+    """Each contact that exists → the one that took over from it, mostly itself; those are locked."""
+    at = {pk: pk for pk in contact_ids}
+    rows: dict[int, int | None] = {}
+    for _ in range(_HOPS):
+        with connection.cursor() as cursor:
+            cursor.execute(_CONTACTS, [sorted(set(at.values()) - rows.keys())])
+            rows.update(cursor.fetchall())
+        moved = {pk: heir for pk, now_at in at.items() if (heir := rows.get(now_at)) is not None}
+        if not moved:
+            break
+        at.update(moved)
+    return {pk: now_at for pk, now_at in at.items() if now_at in rows}
 
 
 def _round(

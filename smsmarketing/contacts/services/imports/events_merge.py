@@ -29,6 +29,7 @@ _FOUND = f"""
         WHERE s.phone <> '' AND c.phone = s.phone AND {_OF_TEAM}) p ON TRUE
     LEFT JOIN LATERAL (SELECT min(c.id) AS id, count(*) > 1 AS several FROM contacts_contact c
         WHERE s.phone = '' AND c.customer_key = s.customer_key AND c.customer_key <> ''
+            AND c.merged_into_id IS NULL
             AND {_OF_TEAM}) k ON TRUE
 """  # noqa: S608 - fixed words only
 _TODO = """

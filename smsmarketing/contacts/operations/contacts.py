@@ -22,12 +22,13 @@ from smsmarketing.contacts.operations.shapes import (
     MOST_FULL_NUMBERS,
     ContactRow,
     contact_row,
+    erased_after,
     may_see_phones,
+    merge_note,
 )
 from smsmarketing.contacts.rules.phone import PhoneError, phone_parse
 from smsmarketing.contacts.selectors import audiences_visible, contacts_visible, suppressions_live
 from smsmarketing.contacts.selectors.merged import merged_heir
-from smsmarketing.contacts.services import trash_kept
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput, NotPermitted
 from smsmarketing.operations.pages import Page, PageInput, page_cut
@@ -44,10 +45,6 @@ from smsmarketing.operations.types import (
 )
 from smsmarketing.operations.versions import version_token
 
-_MERGED = (
-    "This contact was merged: contact {} took over its lists, events and fields. Use that id from now on."
-    " The number and its consent stayed here; contacts.restore takes them into use again."
-)
 CONTACT_TARGET = Target(argument="contact_id", visible=contacts_visible, label="contact")
 
 
@@ -298,20 +295,13 @@ def contact_out(contact: Contact, actor: Actor, *, full: bool) -> ContactOut:
         audiences=[group.name for group in groups],
         groups=groups,
         trashed_at=contact.trashed_at,
-        erased_after=_erased_after(contact),
+        erased_after=erased_after(contact),
         merged_into=heir,
-        merge_note=_MERGED.format(heir) if heir else "",
+        merge_note=merge_note(heir),
         send_history=provider(actor, contact) if provider else [],
         created_at=contact.created_at,
         updated_at=contact.updated_at,
     )
-
-
-def _erased_after(contact: Contact) -> datetime | None:
-    """A merged contact stays as long as the one that took over."""
-    if contact.trashed_at is None or contact.merged_into_id is not None:
-        return None
-    return contact.trashed_at + trash_kept()
 
 
 def groups_of(contact: Contact, actor: Actor) -> list[GroupRow]:

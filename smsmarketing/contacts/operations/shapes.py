@@ -9,6 +9,7 @@ from pydantic import Field
 
 from smsmarketing.contacts.models import Contact
 from smsmarketing.contacts.rules.phone import phone_mask
+from smsmarketing.contacts.services import trash_kept
 from smsmarketing.operations.text import untrusted, untrusted_clean
 from smsmarketing.operations.types import Actor, Output, UntrustedText
 
@@ -70,4 +71,22 @@ def contact_row(contact: Contact, states: list[Any], *, full: bool) -> ContactRo
             if state.marketing_reason is not None
         },
         last_sent_at=max(sent) if sent else None,
+    )
+
+
+def erased_after(contact: Contact) -> datetime | None:
+    """When the trash erases it; a merged contact stays as long as the one that took over."""
+    if contact.trashed_at is None or contact.merged_into_id is not None:
+        return None
+    return contact.trashed_at + trash_kept()
+
+
+def merge_note(heir: int | None) -> str:
+    """What a merge did with a contact, for people and agents; empty without one."""
+    if heir is None:
+        return ""
+    return (
+        f"This contact was merged: contact {heir} took over its lists, events and fields. Use that id"
+        " from now on. The number and its consent stayed here; contacts.restore takes them into use"
+        " again."
     )

@@ -7,50 +7,18 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-import psycopg
 import pytest
 from django.conf import settings
 from django.db import connections
 from django.test import TransactionTestCase
-from psycopg import sql
 
+from tests.database import TestDatabase
 from tools.browser import ADVICE, browser_path
 from tools.testservers import PROBLEM_VARIABLE, STARTED_VARIABLE, TEMPLATE_VARIABLE
 
 TEMPLATE = os.environ.get(TEMPLATE_VARIABLE, "")
 E164 = re.compile(r"(?<![\w.])\+\d{8,15}(?!\w)")
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
-
-
-def _server() -> "psycopg.Connection[tuple[object, ...]]":
-    return psycopg.connect(os.environ["DATABASE_URL"], autocommit=True)
-
-
-def _database_drop(name: str) -> None:
-    connections.close_all()
-    with _server() as server:
-        server.execute(
-            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-        )
-
-
-def _database_clone(name: str) -> None:
-    """Replace the database ``name`` by a fresh copy of the template."""
-    _database_drop(name)
-    with _server() as server:
-        server.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY WAL_LOG").format(
-                sql.Identifier(name), sql.Identifier(TEMPLATE)
-            )
-        )
-
-
-def _clone_after_test(self: TransactionTestCase) -> None:
-    """Undo a test that committed by cloning again.
-
-    Django would TRUNCATE every table: that loses the rows that migrations seed and breaks on append-only triggers.
-    """
-    _database_clone(settings.DATABASES["default"]["NAME"])
 
 
 def database_url() -> str:
@@ -68,15 +36,21 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
     if not TEMPLATE:
         pytest.exit(f"manage.py migrate failed:\n{os.environ[PROBLEM_VARIABLE]}", returncode=3)
     name = f"sms_test_{os.environ[STARTED_VARIABLE]}_{WORKER}"
+    database = TestDatabase(name, TEMPLATE)
+
+    def restore(self: TransactionTestCase) -> None:
+        """Django would TRUNCATE: that loses the rows that migrations seed and breaks on append-only triggers."""
+        database.restore()
+
     with django_db_blocker.unblock():
-        _database_clone(name)
+        database.clone()
         settings.DATABASES["default"]["NAME"] = name
         connections["default"].settings_dict["NAME"] = name
         original = TransactionTestCase._fixture_teardown
-        TransactionTestCase._fixture_teardown = _clone_after_test  # type: ignore[method-assign]
+        TransactionTestCase._fixture_teardown = restore  # type: ignore[method-assign]
         yield
         TransactionTestCase._fixture_teardown = original  # type: ignore[method-assign]
-        _database_drop(name)
+        database.drop()
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """The servers of a test session: a clean database each time, committed work undone, nothing shared."""
 
 import os
+from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -9,7 +11,8 @@ from django.core.cache import cache
 from django.db import connection
 
 from tests.conftest import database_url
-from tools.testservers import STARTED_VARIABLE
+from tests.database import SEQUENCES, TABLES, TestDatabase
+from tools.testservers import STARTED_VARIABLE, TEMPLATE_VARIABLE
 
 
 def _people() -> int:
@@ -33,6 +36,68 @@ def test_committed_rows_are_gone_for_the_next_test(attempt: int) -> None:
     get_user_model().objects.create(username=f"person-{attempt}")
     with psycopg.connect(database_url()) as other:
         assert other.execute("SELECT count(*) FROM accounts_user").fetchone() == (1,)
+
+
+def _state(url: str) -> dict[str, object]:
+    """Whatever a test could leave behind: rows, where sequences stand, what guards the tables."""
+    with psycopg.connect(url) as other:
+        tables = [str(row[0]) for row in other.execute(TABLES).fetchall()]
+        state: dict[str, object] = {
+            table: other.execute(
+                f"SELECT count(*), md5(string_agg(t::text, '' ORDER BY t::text)) FROM \"{table}\" t"
+            ).fetchone()
+            for table in tables
+        }
+        state["sequences"] = sorted(other.execute(SEQUENCES).fetchall())
+        state["triggers"] = other.execute(
+            "SELECT tgrelid::regclass::text, tgname, tgenabled FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1, 2"
+        ).fetchall()
+        return state
+
+
+DAMAGE = {
+    "nothing": "SELECT 1",
+    "rows": "INSERT INTO django_session SELECT n::text, 'x', now() FROM generate_series(1, 5000) n",
+    "seeded rows": "UPDATE accounts_role SET name = name || '!'; DELETE FROM approvals_approvalpolicy",
+    "an append-only table": "UPDATE operations_audithead SET seq = seq + 1",
+    "sequences": "SELECT nextval('accounts_team_id_seq'), nextval('accounts_role_id_seq')",
+    "a guard": "ALTER TABLE operations_auditentry DISABLE TRIGGER USER",
+    "a new table": "CREATE TABLE left_over (word text)",
+    "a table less": "DROP TABLE operations_ratewindow",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_whatever_a_test_commits_is_undone(own_database: TestDatabase, damage: str) -> None:
+    before = _state(own_database.url)
+    with psycopg.connect(own_database.url) as other:
+        other.execute(DAMAGE[damage])
+    assert (_state(own_database.url) == before) is (damage == "nothing")
+    own_database.restore()
+    assert _state(own_database.url) == before
+
+
+def test_a_transaction_that_a_test_left_open_ends_with_it(own_database: TestDatabase) -> None:
+    """A killed worker's server process may still hold locks and rows nobody sees."""
+    before = _state(own_database.url)
+    left = psycopg.connect(own_database.url)
+    left.execute("LOCK TABLE accounts_team")
+    own_database.restore()
+    with pytest.raises(psycopg.OperationalError):
+        left.execute("SELECT 1")
+    left.close()
+    assert _state(own_database.url) == before
+
+
+@pytest.fixture(scope="module")
+def own_database(django_db_blocker: Any) -> Iterator[TestDatabase]:
+    """A database beside this worker's, so that a test sees it before and after."""
+    database = TestDatabase(f"beside_{os.getpid()}", os.environ[TEMPLATE_VARIABLE])
+    with django_db_blocker.unblock():
+        database.clone()
+    yield database
+    with django_db_blocker.unblock():
+        database.drop()
 
 
 @pytest.mark.parametrize("attempt", [1, 2])

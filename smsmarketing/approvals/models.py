@@ -71,6 +71,9 @@ class ActionRequest(FSMModel):
     )
     requester_surface = models.CharField(max_length=12)
     requester_token_id = models.BigIntegerField(null=True)
+    requester_in_person = models.BooleanField(
+        default=False, db_default=False, help_text="Asked by a signed-in person in the browser."
+    )
     title = models.CharField(max_length=200)
     payload = models.JSONField(help_text="Canonical input of the operation.")
     content = models.JSONField(

@@ -80,9 +80,15 @@ def _asker(request: ActionRequest) -> Actor:
             raise NotPermitted(
                 "The API token that asked for this was revoked, so it is not run. Ask again."
             )
-    return actor_for_user(
+    actor = actor_for_user(
         request.requester, surface=Surface.SYSTEM, request_id=f"approval-{request.pk}"
     )
+    return _as_asked(actor, request)
+
+
+def _as_asked(actor: Actor, request: ActionRequest) -> Actor:
+    """Who asked in person did so; a person who became an agent since asks for nothing in person."""
+    return replace(actor, asked_in_person=request.requester_in_person and not actor.is_agent)
 
 
 def _refused(request: ActionRequest, exc: OperationError, now: datetime) -> None:
@@ -151,4 +157,4 @@ def _renewed(request: ActionRequest, facts: dict[str, Any], now: datetime) -> Ac
 
 def _asker_of_renewal(request: ActionRequest) -> Actor:
     actor = actor_for_user(request.requester, surface=Surface(request.requester_surface))
-    return replace(actor, token_id=request.requester_token_id)
+    return replace(_as_asked(actor, request), token_id=request.requester_token_id)

@@ -10,7 +10,7 @@ from uuid import UUID
 from smsmarketing.operations.errors import InsufficientScope, NotPermitted
 from smsmarketing.operations.types import Actor, Operation, Surface
 
-HUMAN_ONLY = "A person must do this in the admin; tokens can never approve."
+HUMAN_ONLY = "A signed-in person must do this in the admin; no token and no agent can."
 
 
 def access_check(
@@ -18,8 +18,9 @@ def access_check(
 ) -> None:
     """Active person, allowed surface, person in the browser, scope, permission: in this order.
 
-    A job that runs an approved request (`grant`) may run every operation its asker may, also one for
-    people only: a person in the browser asked, and others approved. Raises NotPermitted and
+    A job that runs an approved request (`grant`) may run every operation its asker may. One for people
+    only it runs when a person asked in the browser and others approved; what anything else asked for,
+    e.g. before the operation was for people only, it does not run. Raises NotPermitted and
     InsufficientScope.
     """
     if not actor.user.is_active:
@@ -27,7 +28,8 @@ def access_check(
     granted_job = grant is not None and actor.surface is Surface.SYSTEM
     if actor.surface not in operation.surfaces and not granted_job:
         raise NotPermitted(f"{operation.key} cannot be called through {actor.surface.value}.")
-    if operation.human_only and not actor.is_session and not granted_job:
+    in_person = actor.is_session or (granted_job and actor.asked_in_person)
+    if operation.human_only and not in_person:
         # Before scope and permission: no scope and no role would help a token here.
         raise NotPermitted(HUMAN_ONLY)
     if operation.scope and actor.scopes is not None and operation.scope not in actor.scopes:

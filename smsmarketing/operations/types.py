@@ -103,6 +103,7 @@ class Actor:
 
     `scopes` is None where scopes do not apply (browser session, command line). `is_session` is True
     only for a signed-in browser session: the one kind of caller that may approve or reject [R-8.1].
+    `asked_in_person` marks a job that runs what a signed-in person asked for and others approved.
     """
 
     user: Any
@@ -113,6 +114,7 @@ class Actor:
     scopes: frozenset[str] | None = None
     token_id: int | None = None
     is_session: bool = False
+    asked_in_person: bool = False
     is_agent: bool = False
     request_id: str = ""
     ip: str = ""

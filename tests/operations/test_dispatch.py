@@ -9,7 +9,7 @@ from celery import current_app
 from django.db import OperationalError, connection, transaction
 
 from smsmarketing.accounts.models import Team
-from smsmarketing.operations import errors, registry
+from smsmarketing.operations import access, errors, registry
 from smsmarketing.operations.audit import audit_verify
 from smsmarketing.operations.dispatch import execute
 from smsmarketing.operations.jobs import enqueue
@@ -143,7 +143,7 @@ def test_only_a_person_in_the_browser_may_approve(actor: Actor, surface: Surface
         {},
         actor=replace(actor, surface=surface, is_session=False, token_id=1),
     )
-    assert refusal.message == "A person must do this in the admin; tokens can never approve."
+    assert refusal.message == access.HUMAN_ONLY
     assert isinstance(execute("tests.approve", {}, actor=actor), Done)
 
 

@@ -241,7 +241,6 @@ _TABLE: tuple[Permission, ...] = (
         "contacts.opt_out_lift",
         "Ask to lift an opt-out on new evidence; a second person decides",
         {COMPLIANCE},
-        "sms:compliance",
     ),
     _permission(
         "contacts.opt_out_lift_grave",

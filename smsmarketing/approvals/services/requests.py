@@ -85,6 +85,9 @@ def _asker(actor: Actor) -> dict[str, Any]:
         "requester": actor.user,
         "requester_surface": actor.surface.value,
         "requester_token_id": actor.token_id,
+        "requester_in_person": (actor.is_session or actor.asked_in_person)
+        and actor.token_id is None
+        and not actor.is_agent,
     }
 
 

@@ -308,8 +308,9 @@ registry.add(
         key="opt_outs.lift",
         summary="Ask to lift one suppression on new evidence; a second person of compliance decides.",
         description=(
-            "One row at a time. START of the person lifts an opt-out by itself. A carrier's block is"
-            " lifted by the carrier only. An opt-out that arrives meanwhile wins."
+            "For signed-in people only. One row at a time. START of the person lifts an opt-out by"
+            " itself. A carrier's block is lifted by the carrier only. An opt-out that arrives"
+            " meanwhile wins."
         ),
         kind=Kind.WRITE,
         input=LiftIn,
@@ -318,8 +319,9 @@ registry.add(
         facts=facts,
         shown=shown,
         permission=LIFT,
-        scope="sms:compliance",
+        scope="",
         approval=Approval.ALWAYS,
+        human_only=True,
         requires=("opt_outs.get",),
         target=Target(
             argument="suppression_id",

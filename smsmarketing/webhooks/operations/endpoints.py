@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -159,13 +158,20 @@ def save(context: Context, data: SaveIn) -> SaveOut:
 
 
 def facts(context: Context, data: SaveIn) -> Mapping[str, Any]:
-    """external: events would go to a host that they did not go to before."""
+    """external: events would go where they did not go before.
+
+    The whole address counts, not only its host: one host serves many receivers. So do the kinds.
+    """
     if data.active:
         url_check(data.url)
     before: WebhookEndpoint | None = context.target
     team_id = before.team_id if before is not None else _team(context, data).pk
-    host = urlsplit(data.url).hostname
-    known = before is not None and before.active and urlsplit(before.url).hostname == host
+    known = (
+        before is not None
+        and before.active
+        and before.url == data.url
+        and set(data.kinds) <= set(before.kinds)
+    )
     return {"external": data.active and not known, "team_id": team_id}
 
 

@@ -29,7 +29,8 @@ SCOPES: dict[str, str] = {
     "sms:schedule": "Schedule an approved campaign, or take it off the schedule.",
     "sms:send": "Start an approved campaign; pause or stop a running one; test sends.",
     "sms:otp": "Send and check one-time codes.",
-    "sms:compliance": "Record opt-outs; read policies, consent evidence and the audit log; ask for erasures, opt-in forms and webhook addresses.",
+    "sms:compliance": "Record opt-outs; read policies, consent evidence and the audit log;"
+    " ask for erasures, published forms and webhook addresses. Never lifts an opt-out.",
     "sms:sender": "Apply for sender IDs and read their registration.",
 }
 """Scope -> what a person who grants it should know."""

@@ -11,7 +11,7 @@ from pydantic import Field
 from smsmarketing.contacts.models import ImportJob
 from smsmarketing.contacts.rules.import_files import DELIMITERS
 from smsmarketing.contacts.services import imports
-from smsmarketing.operations.types import Input, Output
+from smsmarketing.operations.types import Input, Moment, Output
 
 _TEXT_MAX = 200_000
 _REJECTS_SHOWN = 50
@@ -133,6 +133,13 @@ class FileIn(Input):
     reason: OptOutReason = Field(
         default="opt_out", description="Reason of opt-outs whose row names none."
     )
+    until: Moment | None = Field(
+        default=None,
+        description=(
+            "When blocks, registers and facts about a line end by themselves, where the row says"
+            " nothing. What a person or their carrier said never ends."
+        ),
+    )
 
 
 class StartIn(FileIn):
@@ -164,6 +171,9 @@ class ImportCounts(Output):
     rejected: int = Field(default=0, description="Rows left out, each with its reason.")
     duplicates: int = Field(default=0, description="Rows whose number stands again further down.")
     suppressed: int = Field(default=0, description="Numbers that stay suppressed all the same.")
+    repeated: int = Field(
+        default=0, description="Of the unchanged: numbers whose opt-out was said again since."
+    )
     consent_recorded: int = Field(default=0, description="Consent events written.")
     members_added: int = Field(default=0, description="Contacts that joined the audience.")
 

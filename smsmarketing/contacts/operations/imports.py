@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -71,6 +72,7 @@ def _create(context: Context, data: FileIn) -> ImportJob:
             date_order=data.date_order,
             scope=data.scope,
             reason=data.reason,
+            until=_until(context, data),
             event_kind=data.event_kind,
             event_source=data.event_source,
         ),
@@ -79,6 +81,15 @@ def _create(context: Context, data: FileIn) -> ImportJob:
         delimiter=data.delimiter or "",
         now=context.now,
     )
+
+
+def _until(context: Context, data: FileIn) -> datetime | None:
+    if data.until is not None and data.until <= context.now:
+        raise InvalidInput(
+            "A block that is over before it begins blocks nothing.",
+            field_errors={"until": "Give a time in the future, or leave it out."},
+        )
+    return data.until
 
 
 def _consent(context: Context, data: FileIn) -> dict[str, Any] | None:

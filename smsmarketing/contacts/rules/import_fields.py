@@ -52,6 +52,7 @@ OPT_OUT_FIELDS: Final = {
     "phone": (64, "Phone number"),
     "country": (2, "Country of numbers without +, two letters"),
     "opted_out_at": (40, "When the person opted out"),
+    "until": (40, "Until when, for blocks and registers"),
     "reason": (24, "Reason: opt_out, complaint, blocked, …"),
     "message": (500, "What the person wrote"),
     "language": (12, "Language, such as en or zh-TW"),
@@ -100,6 +101,7 @@ _SYNONYMS: Final = {
     "consent.ip": "consent_ip ip ip_address optin_ip opt_in_ip consent.ip",
     "consent.expires_at": "consent_expires consent_until expires_at consent.expires_at",
     "opted_out_at": "opted_out_at optout_date opt_out_date unsubscribed_at opted_out stop_date date",
+    "until": "until blocked_until valid_until expires_at",
     "reason": "reason optout_reason",
     "message": "message text reply stop_message",
 }

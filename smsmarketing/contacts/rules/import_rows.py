@@ -45,6 +45,7 @@ _APART: Final = frozenset(
         "phone",
         "country",
         "opted_out_at",
+        "until",
         *(name for name in CONTACT_FIELDS if name.startswith("consent.")),
     }
 )
@@ -136,7 +137,7 @@ class RowReader:
         if isinstance(phone, Reject):
             return phone
         if plan.kind == "opt_outs":
-            return _opt_out(row_number, phone, values, found.get("opted_out_at", ""), plan)
+            return _opt_out(row_number, phone, values, found, plan)
         evidence = _evidence(row_number, phone, found, plan) if self.evident else None
         if isinstance(evidence, Reject):
             return evidence
@@ -308,17 +309,22 @@ def _ip(text: str) -> bool:
 
 
 def _opt_out(
-    row_number: int, phone: Phone, values: dict[str, Any], said: str, plan: Plan
+    row_number: int, phone: Phone, values: dict[str, Any], found: Mapping[str, str], plan: Plan
 ) -> Row | Reject:
-    if said:
-        header = plan.headers["opted_out_at"]
+    for name in ("opted_out_at", "until"):
+        if not found.get(name):
+            continue
         try:
-            values["opted_out_at"] = time_read(said, plan.date_order)
+            at = time_read(found[name], plan.date_order)
         except ValueError as exc:
-            return Reject(row_number, header, "VALUE", str(exc))
-        if values["opted_out_at"] > plan.uploaded_at:
+            return Reject(row_number, plan.headers[name], "VALUE", str(exc))
+        if name == "opted_out_at" and at > plan.uploaded_at:
             message = "This lies in the future. Give the time of the opt-out."
-            return Reject(row_number, header, "VALUE", message)
+            return Reject(row_number, plan.headers[name], "VALUE", message)
+        if name == "until" and at <= plan.uploaded_at:
+            message = "This is over already. Give a later end, or leave the cell blank."
+            return Reject(row_number, plan.headers[name], "VALUE", message)
+        values[name] = at
     return Row(row_number, phone, values, None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
@@ -9,6 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from smsmarketing.contacts.selectors.consent import CONSENT_NEWEST
+from smsmarketing.contacts.services.outbound import consents_emit
 from smsmarketing.contacts.services.states import send_state_refresh
 
 REVOKING_REASONS = ("opt_out", "complaint", "reassigned")
@@ -44,6 +46,38 @@ FROM (
     ORDER BY e.contact_id, e.brand_id, e.purpose, {CONSENT_NEWEST}
 ) n
 WHERE n.direction = 'granted'
+RETURNING id
+"""  # noqa: S608 - fixed words only
+
+# Like _END for many suppressions at once: each ends what it stands against, with itself as the proof.
+_END_OF = f"""
+WITH said AS (
+    SELECT x.*, c.id AS person FROM contacts_suppression x
+    JOIN contacts_contact c ON c.phone_hash = x.phone_hash
+    WHERE x.id = ANY(%(ids)s) AND x.reason = ANY(%(reasons)s) AND x.expires_at IS NULL
+), newest AS (
+    SELECT DISTINCT ON (e.contact_id, e.brand_id, e.purpose) e.*
+    FROM contacts_consentevent e JOIN contacts_contact c ON c.id = e.contact_id
+        AND c.phone_hash = e.phone_hash
+    WHERE e.contact_id IN (SELECT person FROM said)
+    ORDER BY e.contact_id, e.brand_id, e.purpose, {CONSENT_NEWEST}
+)
+INSERT INTO contacts_consentevent (contact_id, phone_hash, brand_id, direction, purpose, basis,
+    method, source_url, form_version, disclosure_text, disclosure_hash, language, checkbox_default,
+    captured_at, captured_by, ip, user_agent, evidence_file, evidence_sha256, country,
+    import_job_id, recorded_at)
+SELECT DISTINCT ON (n.contact_id, n.brand_id, n.purpose) n.contact_id, n.phone_hash, n.brand_id,
+    'revoked', n.purpose, n.basis, COALESCE(%(methods)s::jsonb ->> x.source, 'api'), '', '', '', '',
+    x.language, FALSE, greatest(%(now)s, n.captured_at),
+    left(COALESCE(x.evidence ->> 'recorded_by', x.source), 80), '', '',
+    COALESCE(%(evidence)s, 'suppression:' || x.id), '', n.country, %(job)s,
+    greatest(%(now)s, n.captured_at)
+FROM said x JOIN newest n ON n.contact_id = x.person
+    AND (x.brand_id IS NULL OR x.brand_id = n.brand_id)
+    AND (x.purposes = '{{}}' OR n.purpose = ANY(x.purposes))
+WHERE n.direction = 'granted'
+ORDER BY n.contact_id, n.brand_id, n.purpose, x.id
+RETURNING id, contact_id
 """  # noqa: S608 - fixed words only
 
 # The end bears the time of the consent it ends (see CONSENT_NEWEST): a purchase that is recorded
@@ -71,7 +105,7 @@ SELECT d.contact_id, d.phone_hash, d.brand_id, 'expired', d.purpose, d.basis, d.
     '', '', FALSE, d.captured_at, 'calendar', '', '', %(evidence)s || d.id, '', d.country,
     d.expires_at, %(now)s
 FROM due d JOIN locked l ON l.id = d.contact_id
-RETURNING contact_id
+RETURNING id, contact_id
 """  # noqa: S608 - fixed words only
 
 
@@ -114,7 +148,40 @@ def consents_end(
                 "now": now or at,
             },
         )
-        return int(cursor.rowcount)
+        made = [int(row[0]) for row in cursor.fetchall()]
+    consents_emit(made, at=at)
+    return len(made)
+
+
+def consents_end_of(
+    suppression_ids: Collection[int],
+    *,
+    now: datetime,
+    evidence_file: str | None = None,
+    import_job_id: int | None = None,
+) -> list[int]:
+    """End what these suppressions stand against, in one statement, as each alone would have done.
+
+    Only a "no" of the person and the end of the number as theirs end a consent. The caller holds
+    the contacts' locks and derives the send states afterwards. Returns the contacts concerned.
+    """
+    if not suppression_ids:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _END_OF,
+            {
+                "ids": list(suppression_ids),
+                "reasons": list(REVOKING_REASONS),
+                "methods": json.dumps(_METHODS),
+                "evidence": evidence_file,
+                "job": import_job_id,
+                "now": now,
+            },
+        )
+        made = cursor.fetchall()
+    consents_emit([row[0] for row in made], at=now)
+    return sorted({int(row[1]) for row in made})
 
 
 def consents_expire(
@@ -136,7 +203,7 @@ def consents_expire(
                 _EXPIRE,
                 {"now": now, "since": floor, "limit": limit, "evidence": "consent_event:"},
             )
-            contacts = sorted({row[0] for row in cursor.fetchall()})
-            ended = cursor.rowcount
-        send_state_refresh(contacts, now=now)
-    return int(ended)
+            made = cursor.fetchall()
+        send_state_refresh(sorted({row[1] for row in made}), now=now)
+        consents_emit([row[0] for row in made], at=now)
+    return len(made)

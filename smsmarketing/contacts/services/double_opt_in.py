@@ -27,6 +27,7 @@ from smsmarketing.contacts.selectors.suppressions import suppressed_phones
 from smsmarketing.contacts.services.consent import consent_record
 from smsmarketing.contacts.services.contacts import contact_upsert
 from smsmarketing.contacts.services.locks import number_lock
+from smsmarketing.contacts.services.outbound import consent_emit
 from smsmarketing.operations.canonical import canonical_json
 from smsmarketing.operations.jobs import enqueue
 from smsmarketing.operations.states import row_lock, transition_apply
@@ -246,7 +247,7 @@ def _denied_write(row: DoubleOptIn, now: datetime) -> None:
     for purpose in row.purposes:
         if known.filter(purpose=purpose).exists():
             continue
-        ConsentEvent.objects.create(
+        event = ConsentEvent.objects.create(
             contact=contact,
             phone_hash=contact.phone_hash,
             brand_id=row.brand_id,
@@ -263,3 +264,4 @@ def _denied_write(row: DoubleOptIn, now: datetime) -> None:
             country=contact.country,
             recorded_at=now,
         )
+        consent_emit(event)

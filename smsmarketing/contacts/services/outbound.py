@@ -22,6 +22,27 @@ _ITEM = f"""jsonb_build_object('suppression_id', x.id, 'contact_id', x.contact_i
     'purposes', to_jsonb(x.purposes), 'created_at', x.created_at, 'expires_at', x.expires_at,
     'lifted_at', x.lifted_at)"""
 
+_CONSENT = """jsonb_build_object('consent_event_id', e.id, 'contact_id', e.contact_id, 'phone',
+    CASE WHEN c.phone IS NULL THEN 'erased' ELSE '•••••••' || right(c.phone, 2) END,
+    'customer_key', c.customer_key, 'brand_id', e.brand_id, 'direction', e.direction,
+    'purpose', e.purpose, 'method', e.method, 'captured_at', e.captured_at)"""
+_DIRECTIONS = {
+    "consent.granted": "e.direction = 'granted'",
+    "consent.revoked": "e.direction <> 'granted'",
+}
+_BEGUN = """
+    UPDATE contacts_suppression s SET sync_state = h.word
+    FROM (SELECT x.id, CASE WHEN EXISTS (
+                SELECT 1 FROM webhooks_webhookendpoint p
+                LEFT JOIN accounts_brand b ON b.id = x.brand_id
+                WHERE p.active AND %(kind)s = ANY(p.kinds)
+                    AND (x.brand_id IS NULL OR p.team_id = b.team_id))
+            THEN 'pending' ELSE 'local_only' END AS word
+        FROM contacts_suppression x WHERE x.id = ANY(%(ids)s) ORDER BY x.id FOR UPDATE OF x) h
+    WHERE s.id = h.id AND s.sync_state <> h.word
+"""
+"""Being told now; where nobody listens any more, what was told before is no longer how it is."""
+
 
 def suppression_emit(suppression: Suppression) -> None:
     """Tell of a new "no", in its own transaction."""
@@ -47,39 +68,42 @@ def suppressions_emit(ids: Collection[int], *, kind: str, at: Any) -> int:
         subject=SUBJECT,
         at=at,
     )
-    if written:
-        _sync_write("pending", ids)
-    elif kind == "opt_out.lifted":
-        _sync_write("local_only", ids)  # what was told before is no longer how it is
+    if written or kind == "opt_out.lifted":
+        with connection.cursor() as cursor:
+            cursor.execute(_BEGUN, {"ids": list(ids), "kind": kind})
     return written
 
 
 def consent_emit(event: ConsentEvent) -> None:
     """Tell of an entry in the consent ledger: granted, or taken back, ended, denied."""
-    webhook_emit(
-        [event.brand.team_id],
-        "consent.granted" if event.direction == "granted" else "consent.revoked",
-        {
-            "items": [
-                {
-                    "consent_event_id": event.pk,
-                    "contact_id": event.contact_id,
-                    "phone": f"•••••••{event.contact.phone[-2:]}"
-                    if event.contact.phone
-                    else "erased",
-                    "customer_key": event.contact.customer_key,
-                    "brand_id": event.brand_id,
-                    "direction": event.direction,
-                    "purpose": event.purpose,
-                    "method": event.method,
-                    "captured_at": event.captured_at.isoformat(),
-                }
-            ]
-        },
-        subject="consent",
-        subject_ids=[event.pk],
-        at=event.captured_at,
-    )
+    consents_emit([event.pk], at=event.captured_at)
+
+
+def consents_emit(ids: Collection[int], *, at: Any) -> int:
+    """Tell of these entries of the ledger, a hundred to an event; whoever writes one calls this."""
+    return _consents_emit("e.id = ANY(%(ids)s)", {"ids": list(ids)}, at=at) if ids else 0
+
+
+def consents_emit_of_import(job_id: int, bounds: tuple[int, int], *, at: Any) -> int:
+    """Tell of what an import wrote into the ledger between these two ids."""
+    where = "e.id BETWEEN %(first)s AND %(last)s AND e.import_job_id = %(job)s"
+    params = {"first": bounds[0], "last": bounds[1], "job": job_id}
+    return _consents_emit(where, params, at=at)
+
+
+def _consents_emit(where: str, params: dict[str, Any], *, at: Any) -> int:
+    written = 0
+    for kind, test in _DIRECTIONS.items():
+        written += webhook_emit_sql(
+            f"SELECT b.team_id, e.id AS subject_id, {_CONSENT} AS item"  # noqa: S608
+            " FROM contacts_consentevent e JOIN accounts_brand b ON b.id = e.brand_id"
+            f" JOIN contacts_contact c ON c.id = e.contact_id WHERE {where} AND {test}",
+            params,
+            kind=kind,
+            subject="consent",
+            at=at,
+        )
+    return written
 
 
 def erasure_emit(contact: Contact, *, team_ids: Collection[int], customer_key: str) -> None:

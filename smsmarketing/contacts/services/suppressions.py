@@ -26,7 +26,7 @@ from smsmarketing.contacts.selectors.consent import consent_newest_first
 from smsmarketing.contacts.selectors.suppressions import suppressions_live
 from smsmarketing.contacts.services.consent_end import REVOKING_REASONS, consents_end
 from smsmarketing.contacts.services.locks import number_lock
-from smsmarketing.contacts.services.outbound import consent_emit, lifts_emit, suppression_emit
+from smsmarketing.contacts.services.outbound import consents_emit, lifts_emit, suppression_emit
 from smsmarketing.contacts.services.states import send_state_refresh, send_states_settle
 from smsmarketing.operations.errors import InvalidInput
 
@@ -238,8 +238,6 @@ def suppression_lift_scope(
     if not rows:
         return []
     event = _restart_events(contact, brand, evidence, language, now) if contact else None
-    if event is not None:
-        consent_emit(event)
     lifts = []
     for row in rows:
         row.lifted_at = now
@@ -295,4 +293,5 @@ def _restart_events(
             country=contact.country,
             recorded_at=now,
         )
+    consents_emit([event.pk for event in made.values()], at=now)
     return made["marketing"]

@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from smsmarketing.accounts.models import Brand
 from smsmarketing.contacts.phones import hash_key_id, phone_hash
 from smsmarketing.contacts.rules.suppressions import purposes_default
+from smsmarketing.contacts.services.consent_end import consents_end_of
 from smsmarketing.contacts.services.outbound import suppressions_emit
 from smsmarketing.contacts.services.states import send_state_refresh, send_states_settle
 
@@ -39,6 +40,7 @@ _REPEAT = f"""
         repeated_at = GREATEST(repeated_at, %(now)s)
     WHERE id IN (SELECT x.id FROM contacts_suppression x JOIN ({_ROWS}) s ON {_COVERS}
         ORDER BY x.id FOR UPDATE OF x) AND lifted_at IS NULL
+    RETURNING id
 """  # noqa: S608 - fixed words only
 _INSERT = f"""
     INSERT INTO contacts_suppression (phone_hash, hash_key, phone, contact_id, scope, brand_id, sender,
@@ -73,8 +75,8 @@ def suppressions_add_many(
     """Record them all in the caller's transaction; returns the numbers that were not so yet.
 
     Each number once. Like `suppression_add`: a number that is covered already notes that it was said
-    again, a lift that is being written at this moment does not swallow the "no", send states follow,
-    and the team's systems are told.
+    again, a lift that is being written at this moment does not swallow the "no", a consent that it
+    ends is revoked in the ledger, send states follow, and the team's systems are told.
     """
     params: dict[str, Any] = {
         "rows": json.dumps([_plain(row) for row in rows]),
@@ -88,9 +90,11 @@ def suppressions_add_many(
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, params)
         cursor.execute(_REPEAT, params)
+        again = [row[0] for row in cursor.fetchall()]
         cursor.execute(_INSERT, params)  # sees the lifts that _REPEAT waited for
         made = cursor.fetchall()
-        contacts = [row[2] for row in made if row[2] is not None]
+        ended = consents_end_of([*again, *(row[0] for row in made)], now=now)
+        contacts = sorted({*ended, *(row[2] for row in made if row[2] is not None)})
         cursor.execute(_BUMP, {"ids": contacts, "now": now})
     send_state_refresh(contacts, now=now)
     unknown = [bytes(row[3]) for row in made if row[2] is None]

@@ -23,6 +23,7 @@ from smsmarketing.contacts.services.imports.undo_capture import (
     changes_note,
 )
 from smsmarketing.contacts.services.key_change import suppressions_take_over
+from smsmarketing.contacts.services.outbound import consents_emit_of_import
 from smsmarketing.contacts.services.states import CONTACT_COLUMNS, state_statement
 
 _DISCLOSURE_HASH = "encode(sha256(convert_to({text}, 'UTF8')), 'hex')"
@@ -316,6 +317,7 @@ def contacts_chunk(
             consent, *ids = cursor.fetchone()
             if consent:
                 bounds["consents"] = (ids[0], ids[1])
+                consents_emit_of_import(params["job"], bounds["consents"], at=params["now"])
         if audience:
             cursor.execute(MEMBERS_SQL, params)
             members = cursor.rowcount

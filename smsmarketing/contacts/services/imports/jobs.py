@@ -50,6 +50,7 @@ class ImportOptions:
     consent: Mapping[str, Any] | None = None
     scope: str = "brand"
     reason: str = "opt_out"
+    until: datetime | None = None
     date_order: str = ""
     event_kind: str = "order"
     event_source: str = "import"
@@ -108,6 +109,7 @@ def import_create(
             "consent": consent,
             "scope": options.scope,
             "reason": options.reason,
+            "until": options.until.isoformat() if options.until else None,
             "date_order": options.date_order,
             "event_kind": options.event_kind,
             "event_source": options.event_source,

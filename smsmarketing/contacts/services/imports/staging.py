@@ -30,6 +30,7 @@ _BASE = {
 _FIELD_TYPES = {
     "tags": "text[]",
     "opted_out_at": "timestamptz",
+    "until": "timestamptz",
     "occurred_at": "timestamptz",
     "updated_at": "timestamptz",
     "properties": "jsonb",

@@ -142,6 +142,7 @@ CONSENT_VOID = f"""
         '', '', '', FALSE, m.captured_at, %(note)s, '', '', 'consent_event:' || m.id, '',
         m.country, NULL, m.import_job_id, %(now)s
     FROM ({_MINE}) m ORDER BY m.id
+    RETURNING id
 """  # noqa: S608
 """Ends each consent at the very moment it claims: a later one of the person's own still counts, and
 so does the same evidence when it is imported again, rightly this time."""

@@ -29,6 +29,7 @@ from smsmarketing.contacts.rules.import_undo import (
 )
 from smsmarketing.contacts.services.imports import undo_sql as sql
 from smsmarketing.contacts.services.imports.leases import LeaseLost, job_beat
+from smsmarketing.contacts.services.outbound import consents_emit
 from smsmarketing.contacts.services.states import send_state_refresh
 from smsmarketing.operations.audit import audit_append_system
 from smsmarketing.operations.errors import Conflict
@@ -204,7 +205,7 @@ def _consents(job: ImportJob, span: dict[str, Any]) -> dict[str, int]:
         cursor.execute(sql.CONSENT_CONTACTS, params)
         contacts = sorted({row[0] for row in cursor.fetchall()})
         cursor.execute(sql.CONSENT_VOID, params)
-        voided = cursor.rowcount
+        voided = [int(row[0]) for row in cursor.fetchall()]
         cursor.execute(sql.CONSENT_AGAIN, params)
         again = list(cursor.fetchall())
         cursor.execute(
@@ -214,7 +215,8 @@ def _consents(job: ImportJob, span: dict[str, Any]) -> dict[str, int]:
         )
     _bounds_widen(again)
     send_state_refresh(contacts, now=span["now"])
-    return {"consents_voided": voided, "consents_restated": len(again)}
+    consents_emit([*voided, *(int(event) for event, _ in again)], at=span["now"])
+    return {"consents_voided": len(voided), "consents_restated": len(again)}
 
 
 def _bounds_widen(restated: list[tuple[int, int | None]]) -> None:

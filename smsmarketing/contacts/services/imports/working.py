@@ -45,6 +45,8 @@ SILENT_AFTER = timedelta(seconds=120)  # comparing a million rows gives no sign 
 CRASHES_MAX = 3
 MERGE_ROWS = 20_000  # a STOP of one of these numbers waits until its chunk is committed
 _DUPLICATE = "DUPLICATE_IN_FILE"
+_DONE = ("create", "change", "repeated", "consent_recorded", "members_added")
+"""Counts of what was done; the dry run had filled some with what would be."""
 WORKED_ON = ("uploaded", "running", "undoing")
 
 
@@ -224,7 +226,8 @@ class _Work:
             "work": numbers - actions.get("unchanged", 0),
             "create": actions.get("create", 0),
             "change": actions.get("change", 0) + actions.get("attach", 0),
-            "unchanged": actions.get("unchanged", 0),
+            "unchanged": actions.get("unchanged", 0) + actions.get("repeat", 0),
+            "repeated": actions.get("repeat", 0),
             "rejected": rejected,
             "duplicates": staged - numbers,
             "suppressed": suppressed,
@@ -242,7 +245,7 @@ class _Work:
                 transition_apply(job, "preview", save=("lease_owner", "version"))
                 return False
             planned = dict(self.job.counts)
-            done = {"create": 0, "change": 0, "consent_recorded": 0, "members_added": 0}
+            done = dict.fromkeys(_DONE, 0)
             self._beat(phase="merging", rows_done=0, counts={**planned, **done})
         return True
 

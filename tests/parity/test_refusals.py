@@ -108,6 +108,9 @@ def test_a_stale_version_token_is_refused_alike(chief: User, valid: Valid) -> No
     for key in keys(lambda operation: operation.target is not None and operation.target.versioned):
         payload = valid(key)
         found = answers(chief, key, payload)
+        if key in PEOPLE_ONLY:
+            programs = {found.pop(surface)[1] for surface in PROGRAMS if surface in found}
+            assert programs == {"NOT_PERMITTED"}, key
         codes = {item[1] for item in found.values()}
         if unlike(found) or codes != {"VERSION_CONFLICT"}:
             wrong[key] = found

@@ -10,3 +10,6 @@ class CampaignsConfig(AppConfig):
         """Register the operations and what approval requests of this app are about."""
         from smsmarketing.campaigns import operations  # noqa: F401
         from smsmarketing.campaigns.services import review  # noqa: F401
+        from smsmarketing.contacts.services.erasing import free_text_add
+
+        free_text_add("campaigns_campaign", "name", "review_notes", "hold_reason")

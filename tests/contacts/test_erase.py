@@ -295,16 +295,40 @@ def test_erasure_waits_for_a_second_person_and_refusals_change_nothing(
 def test_what_is_on_its_way_is_erased_when_it_is_through(
     desk: Desk, crm: User, person: Contact
 ) -> None:
-    Message.objects.filter(contact_id=person.pk).update(state="queued")
+    Message.objects.filter(contact_id=person.pk).update(state="handing_over")
     with transaction.atomic():
         person_erase(contact=person, category="test_data")
     job = EraseJob.objects.get()
     assert erase_work(job.pk) is False
     assert Message.objects.get(contact_id=person.pk).phone == PHONE
-    Message.objects.filter(contact_id=person.pk).update(state="skipped")
+    job.refresh_from_db()
+    assert job.left == {"gateways.messages": 1}
+    Message.objects.filter(contact_id=person.pk).update(state="unknown")
     assert erase_work(job.pk)
     job.refresh_from_db()
+    assert (job.words, job.left) == ([], {})
     assert (job.phone, Message.objects.get(contact_id=person.pk).phone) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("state", "after"),
+    [
+        ("planned", "stopped"),
+        ("queued", "skipped"),
+        ("held", "skipped"),
+        ("quarantined", "stopped"),
+    ],
+)
+def test_what_only_waits_is_ended_by_the_erasure(
+    desk: Desk, crm: User, person: Contact, state: str, after: str
+) -> None:
+    """A batch that nobody resumes must not keep a number for ever [R-4.9]."""
+    Message.objects.filter(contact_id=person.pk).update(state=state)
+    with transaction.atomic():
+        person_erase(contact=person, category="test_data")
+    assert erase_work(EraseJob.objects.get().pk)
+    message = Message.objects.get(contact_id=person.pk)
+    assert (message.state, message.reason, message.phone) == (after, "trashed", "")
 
 
 def test_the_trash_is_emptied_after_its_time(desk: Desk, crm: User, ona: Contact) -> None:

@@ -31,6 +31,7 @@ from smsmarketing.operations import jobs
 from smsmarketing.operations.audit import audit_append
 from smsmarketing.operations.canonical import sha256_hex
 from smsmarketing.operations.errors import Conflict, InvalidInput, NotPermitted
+from smsmarketing.operations.masking import text_masked
 from smsmarketing.operations.states import row_lock, transition_apply
 from smsmarketing.operations.types import Actor
 
@@ -74,7 +75,7 @@ def request_vote(
         roles=sorted(role_keys(actor.user)),
         verdict=verdict,
         content_hash=content_hash,
-        reason=reason.strip()[:300],
+        reason=text_masked(reason.strip())[:300],
         created_at=now,
     )
     if self_approved:

@@ -15,17 +15,24 @@ class EraseJob(models.Model):
     phone = models.CharField(max_length=16, blank=True, help_text="E.164 until it is finished.")
     phone_hash = models.BinaryField(max_length=32)
     contact_ids = models.JSONField(default=list, help_text="The erased contacts that had it.")
+    words = models.JSONField(
+        default=list, help_text="Name and key to look for in texts; emptied with the number."
+    )
     category = models.CharField(max_length=24)
     reference = models.CharField(max_length=80, blank=True, help_text="Number of the case.")
     requested_by = models.BigIntegerField(null=True)
     steps = models.JSONField(default=dict, help_text="Step → rows it cleared.")
+    left = models.JSONField(
+        default=dict, help_text="Step → rows it could not clear yet, at the last look."
+    )
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(finished_at=None) | models.Q(phone=""), name="erase_job_forgets"
+                condition=models.Q(finished_at=None) | models.Q(phone="", words=[]),
+                name="erase_job_forgets",
             )
         ]
         indexes = [

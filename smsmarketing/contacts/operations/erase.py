@@ -29,7 +29,8 @@ from smsmarketing.operations.types import (
 
 GOES = (
     "name, number, tags, customer and CRM ids, custom fields, lists, events, consent IP and browser,"
-    " texts sent and received, rejected rows and uploaded files that hold the number"
+    " texts sent and received, rejected rows and uploaded files that hold the number or the whole name,"
+    " documents that prove only their consent, the number and name in lists, segments and notes"
 )
 KEPT = (
     ("Opt-outs and other suppressions: keyed hash of the number, reason, date", "without end"),
@@ -37,9 +38,25 @@ KEPT = (
     ("Messages as billing items: country, parts, price, state, keyed hash", "as billing records"),
     ("Audit entries: ids and hashes", "without end"),
     ("A file that an import is still reading", "until that import ends, 7 days at most"),
-    ("A message on its way to the gateway", "until it is handed over"),
+    (
+        "A message on the wire to the gateway",
+        "until it is answered, minutes; what only waits is ended",
+    ),
+    ("A request that waits for people and names them", "until it is decided or runs out"),
+    ("An event that another system was not told of yet", "until it is delivered or given up, days"),
+    ("A document that proves the consent of others too", "as long as the consent ledger"),
     ("Backups", "until they are overwritten; restore only with the list of erasures"),
 )
+
+
+WAITS = {
+    "approvals.requests": "A request names the person: decide it, or it runs out by itself.",
+    "contacts.files": "An import still reads the file: it ends within 7 days.",
+    "contacts.free_text": "More than 1,000 texts: the rest follows within minutes.",
+    "contacts.told": "Another system was not told yet: it is, or is given up, within days.",
+    "gateways.messages": "A message is on the wire: it is answered or unknown within minutes.",
+    "gateways.receipts": "A receipt is not applied yet: it is, or is given up, within a day.",
+}
 
 
 class EraseIn(Input):
@@ -150,6 +167,14 @@ class ErasuresIn(PageInput):
     open_only: bool = Field(default=False, description="Only those that are not finished.")
 
 
+class WaitRow(Output):
+    """What an erasure waits for."""
+
+    step: str = Field(description="The step.")
+    rows: int = Field(description="How many rows or files it must come back for.")
+    why: str = Field(description="Why, and what ends it.")
+
+
 class ErasureRow(Output):
     """One erasure, without the person."""
 
@@ -160,6 +185,9 @@ class ErasureRow(Output):
     reference: str = Field(description="Number of the case.")
     contact_ids: list[int] = Field(description="Erased contacts.")
     steps: dict[str, int] = Field(description="Step → rows it cleared so far.")
+    waits_for: list[WaitRow] = Field(
+        description="What keeps it open, at the last look; empty when nothing does or it has not begun."
+    )
     created_at: datetime = Field(description="When it began, UTC.")
     finished_at: datetime | None = Field(description="When nothing was left; null: going on.")
 
@@ -183,6 +211,10 @@ def _erasures(context: Context, data: ErasuresIn) -> ErasurePage:
                 reference=row.reference,
                 contact_ids=row.contact_ids,
                 steps=row.steps,
+                waits_for=[
+                    WaitRow(step=step, rows=rows, why=WAITS.get(step, "It is tried again."))
+                    for step, rows in sorted(row.left.items())
+                ],
                 created_at=row.created_at,
                 finished_at=row.finished_at,
             )

@@ -38,10 +38,10 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
     "rejected": frozenset(),
     "skipped": frozenset(),
     "stopped": frozenset(),
-    "quarantined": frozenset({"queued"}),
+    "quarantined": frozenset({"queued", "stopped"}),
 }
 """From state → states that may follow. unknown → failed and queued, and quarantined → queued are
-for people only.
+for people only; stopping a batch and erasing a person end what is quarantined.
 """
 
 STATES: frozenset[str] = frozenset(TRANSITIONS)

@@ -4,17 +4,25 @@ the number and the texts; what was billed stays [R-4.9].
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection
+from django.db.models import Q
 
-from smsmarketing.contacts.services.erasing import Cleared, Traces, eraser_add
+from smsmarketing.contacts.services.erasing import Cleared, Traces, eraser_add, free_text_add
 from smsmarketing.gateways.models import InboundMessage
 
-UNDER_WAY: Final = ("planned", "queued", "held", "handing_over", "quarantined")
-"""Messages that still need their number. The send state keeps them from being sent."""
+UNDER_WAY: Final = ("handing_over",)
+"""On the wire: within minutes it is answered, or `unknown`. All that only wait are ended here."""
+PARKED_KEPT: Final = timedelta(days=1)
+"""How long a receipt that overtook its message may still be needed."""
 _OURS = "(contact_id = ANY(%(ids)s) OR (contact_id IS NULL AND phone = %(phone)s))"
+_ENDED = f"""
+UPDATE gateways_message SET reason = 'trashed', held_until = NULL, final_at = %(now)s,
+    state = CASE WHEN state IN ('queued', 'held') THEN 'skipped' ELSE 'stopped' END
+WHERE {_OURS} AND state IN ('planned', 'queued', 'held', 'quarantined')
+"""  # noqa: S608 - fixed words only
 _MESSAGES = f"""
 UPDATE gateways_message SET body = '', phone = '', phone_hash = %(hash)s
 WHERE {_OURS} AND state <> ALL(%(under_way)s) AND (phone <> '' OR body <> '')
@@ -22,34 +30,42 @@ WHERE {_OURS} AND state <> ALL(%(under_way)s) AND (phone <> '' OR body <> '')
 _LEFT = f"SELECT count(*) FROM gateways_message WHERE {_OURS} AND state = ANY(%(under_way)s)"  # noqa: S608
 _REQUESTS = """
 UPDATE approvals_actionrequest SET payload = '{}',
+    result = CASE WHEN result IS NOT NULL THEN (SELECT jsonb_object_agg(e.key, e.value)
+        FROM jsonb_each(result || '{"erased": true}') e
+        WHERE jsonb_typeof(e.value) IN ('number', 'boolean')) END,
     content = jsonb_build_object('operation', content -> 'operation', 'object', content -> 'object',
         'input', '{}'::jsonb, 'facts', content -> 'facts',
         'object_version', content -> 'object_version', 'erased', true)
 WHERE NOT content ? 'erased' AND state NOT IN ('pending', 'approved', 'executing') AND ({of_person})
 """
 _OF_PERSON = """
-    payload::text LIKE %(like)s OR (operation LIKE 'contacts.%%' AND (
+    payload::text LIKE %(like)s OR result::text LIKE %(like)s OR (operation LIKE 'contacts.%%' AND (
         (object_type = 'contacts.contact' AND object_id = ANY(%(words)s))
         OR EXISTS (SELECT 1 FROM jsonb_path_query(payload, '$.**.contact_id') q(v)
-            WHERE q.v #>> '{}' = ANY(%(words)s))))
+            WHERE q.v #>> '{}' = ANY(%(words)s))
+        OR payload ->> 'other_contact_id' = ANY(%(words)s)))
 """
 
 
 def messages_erase(traces: Traces, now: datetime) -> Cleared:
-    """Texts and numbers of messages that are through; the others when they are."""
+    """End what only waits, and forget texts and numbers of all that is not on the wire."""
     params = {
         "ids": list(traces.contact_ids),
         "phone": traces.phone,
         "hash": traces.phone_hash,
         "under_way": list(UNDER_WAY),
+        "now": now,
     }
+    _run(_ENDED, params)
     return Cleared(rows=_run(_MESSAGES, params), left=_count(_LEFT, params))
 
 
 def replies_erase(traces: Traces, now: datetime) -> Cleared:
     """What the person wrote; when and how it was understood stays, as proof of a "no" [R-4.11]."""
-    rows = InboundMessage.objects.filter(phone_hash__in=traces.hashes) | (
-        InboundMessage.objects.filter(contact_id__in=traces.contact_ids)
+    rows = InboundMessage.objects.filter(
+        Q(phone_hash__in=traces.hashes)
+        | Q(contact_id__in=traces.contact_ids)
+        | Q(phone__endswith=traces.digits)
     )
     return Cleared(
         rows=rows.exclude(phone="", text="").update(phone="", text="", normalised="", raw=b"")
@@ -60,11 +76,11 @@ def receipts_erase(traces: Traces, now: datetime) -> Cleared:
     """Raw bodies that name the number; what they said is in the messages already."""
     sql = """
         UPDATE gateways_receipt SET raw = '' WHERE position(%(digits)s::bytea IN raw) > 0
-            AND state NOT IN ('new', 'parked')
+            AND (state NOT IN ('new', 'parked') OR (state = 'parked' AND received_at < %(old)s))
     """
     digits = traces.phone.lstrip("+").encode()
     left = "SELECT count(*) FROM gateways_receipt WHERE position(%(digits)s::bytea IN raw) > 0"
-    params = {"digits": digits}
+    params = {"digits": digits, "old": now - PARKED_KEPT}
     return Cleared(rows=_run(sql, params), left=_count(left, params))
 
 
@@ -88,6 +104,9 @@ def erasers_register() -> None:
     eraser_add("gateways.messages", messages_erase)
     eraser_add("gateways.receipts", receipts_erase)
     eraser_add("gateways.replies", replies_erase)
+    free_text_add("approvals_ownernotification", "text")
+    free_text_add("gateways_batch", "label", "hold_reason")
+    free_text_add("gateways_inboundmessage", "text", "normalised")
 
 
 def _run(sql: str, params: dict[str, Any]) -> int:

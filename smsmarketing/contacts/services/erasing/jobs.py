@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from django.db import transaction
 from django.utils import timezone
@@ -23,6 +25,8 @@ class Traces:
     phone: str
     phone_hash: bytes
     contact_ids: tuple[int, ...]
+    words: tuple[str, ...] = ()
+    """The whole name, the customer's key and the like: what else is looked for in texts."""
 
     @property
     def hashes(self) -> list[bytes]:
@@ -35,9 +39,26 @@ class Traces:
         return self.phone.lstrip("+")[-9:]
 
     def written_in(self, text: str) -> bool:
-        """Whether a text holds the number in any spelling: blanks, dashes, other scripts' digits."""
+        """Whether a text holds the number in any spelling (blanks, dashes, other scripts' digits), or
+        one of the words, its parts in any order.
+        """
         plain = text.translate(_DIGITS)
-        return self.digits in "".join(sign for sign in plain if sign in "0123456789")
+        if self.digits in "".join(sign for sign in plain if sign in "0123456789"):
+            return True
+        folded = text.casefold()
+        return any(
+            all(re.search(rf"(?<!\w){re.escape(part)}(?!\w)", folded) for part in word.split())
+            for word in (word.casefold() for word in self.words)
+        )
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """A regular expression, for Python and PostgreSQL, of the number in Latin digits with up to
+        three signs in between, and of the words.
+        """
+        number = f"[+]?[0-9]{{0,4}}{_GAP}" + _GAP.join(self.digits)
+        words = ["[ ]+".join(map(_literal, word.split())) for word in self.words]
+        return re.compile("|".join([number, *words]), re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +67,23 @@ class Cleared:
 
     rows: int = 0
     left: int = 0
+
+
+_GAP = "[^0-9A-Za-z]{0,3}"
+_KEY_LENGTH = 5
+
+
+def _literal(part: str) -> str:
+    return "".join(
+        sign if sign.isalnum() else f"[{sign}]" if sign not in "^\\[]" else "." for sign in part
+    )
+
+
+def words_of(*, first_name: str, last_name: str, customer_key: str) -> list[str]:
+    """What else names a person in a text: the whole name, and a key that is long enough to be theirs."""
+    whole = f"{first_name.strip()} {last_name.strip()}"
+    words = [whole] if len(first_name.strip()) > 1 and len(last_name.strip()) > 1 else []
+    return [*words, *([customer_key] if len(customer_key) >= _KEY_LENGTH else [])]
 
 
 Eraser = Callable[[Traces, datetime], Cleared]
@@ -69,21 +107,24 @@ def erase_work(job_id: int, *, now: datetime | None = None) -> bool:
         phone=job.phone,
         phone_hash=bytes(job.phone_hash),
         contact_ids=tuple(job.contact_ids),
+        words=tuple(job.words),
     )
-    left = 0
     rows: dict[str, int] = {}
+    left: dict[str, int] = {}
     for name, eraser in sorted(_erasers.items()):
         with transaction.atomic():
             done = eraser(traces, now)
         rows[name] = done.rows
-        left += done.left
+        if done.left:
+            left[name] = done.left
     with transaction.atomic():
         job = EraseJob.objects.select_for_update().get(pk=job_id)
         if job.finished_at is None:
             job.steps = {name: job.steps.get(name, 0) + count for name, count in rows.items()}
+            job.left = left
             if not left:
-                job.phone, job.finished_at = "", now
-            job.save(update_fields=["steps", "phone", "finished_at"])
+                job.phone, job.words, job.finished_at = "", [], now
+            job.save(update_fields=["steps", "left", "phone", "words", "finished_at"])
     return not left
 
 

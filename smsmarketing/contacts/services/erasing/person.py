@@ -26,6 +26,8 @@ from smsmarketing.contacts.models import (
 )
 from smsmarketing.contacts.phones import phone_hash, phone_hashes
 from smsmarketing.contacts.services.double_opt_in import double_opt_ins_erase
+from smsmarketing.contacts.services.erasing.jobs import words_of
+from smsmarketing.contacts.services.outbound import erasure_emit
 from smsmarketing.contacts.services.states import send_state_refresh
 from smsmarketing.contacts.services.suppressions import _number_lock, suppression_add
 from smsmarketing.contacts.services.trash import trash_kept
@@ -90,10 +92,11 @@ def person_erase(
     done = Erased(contact_ids=ids)
     if category in PERSON_ASKED:
         done.suppressions_added = _withdraw(phones, ids, now)
-    hashes = [hashed for number in phones for hashed in phone_hashes(number)]
-    hashes += [bytes(row.phone_hash) for row in rows]
+    hashes = _hashes(phones, rows)
     done.suppressions_kept = _suppressions_reduce(phones, hashes)
     _ledger_reduce(ids)
+    words = _words(rows)
+    _tell(rows)
     own = {number: bytes(row.phone_hash) for row in rows for number in [row.phone] if number}
     for row in rows:
         _profile_clear(row, now)
@@ -107,6 +110,7 @@ def person_erase(
             phone=number,
             phone_hash=own.get(number) or phone_hash(number),
             contact_ids=ids,
+            words=words,
             category=category,
             reference=reference,
             requested_by=requested_by,
@@ -126,6 +130,33 @@ def _rows(phone: str | None, contact: Contact | None) -> list[Contact]:
         wave = list(Contact.objects.filter(merged_into__in=[row.pk for row in wave]))
         wave = [row for row in wave if row.pk not in found]
     return list(found.values())
+
+
+def _hashes(phones: Sequence[str], rows: Sequence[Contact]) -> list[bytes]:
+    """The numbers under every key, and what the contacts have [R-4.10]."""
+    found = [hashed for number in phones for hashed in phone_hashes(number)]
+    return [*found, *(bytes(row.phone_hash) for row in rows)]
+
+
+def _words(rows: Sequence[Contact]) -> list[str]:
+    found = [
+        words_of(first_name=row.first_name, last_name=row.last_name, customer_key=row.customer_key)
+        for row in rows
+    ]
+    return sorted({word for words in found for word in words})
+
+
+def _tell(rows: Sequence[Contact]) -> None:
+    """The teams' own systems hear of it, each by the key they gave the person."""
+    for row in rows:
+        teams = Brand.objects.filter(
+            pk__in=SendState.objects.filter(contact=row).values("brand_id")
+        )
+        erasure_emit(
+            row,
+            team_ids=sorted(set(teams.values_list("team_id", flat=True))),
+            customer_key=row.customer_key,
+        )
 
 
 def _withdraw(phones: Sequence[str], contact_ids: Sequence[int], now: datetime) -> int:

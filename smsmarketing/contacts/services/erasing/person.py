@@ -103,8 +103,7 @@ def person_erase(
     for model in (ContactEvent, EventSummary, AudienceMember, ImportUndo):
         model._default_manager.filter(contact_id__in=ids).delete()
     double_opt_ins_erase(hashes)
-    SendState.objects.filter(contact_id__in=ids).update(recent=[])
-    send_state_refresh(ids, now=now)
+    _states_forget(ids, now)
     for number in phones:
         job = EraseJob.objects.create(
             phone=number,
@@ -130,6 +129,11 @@ def _rows(phone: str | None, contact: Contact | None) -> list[Contact]:
         wave = list(Contact.objects.filter(merged_into__in=[row.pk for row in wave]))
         wave = [row for row in wave if row.pk not in found]
     return list(found.values())
+
+
+def _states_forget(contact_ids: Sequence[int], now: datetime) -> None:
+    SendState.objects.filter(contact_id__in=contact_ids).update(recent=[])
+    send_state_refresh(contact_ids, now=now)
 
 
 def _hashes(phones: Sequence[str], rows: Sequence[Contact]) -> list[bytes]:

@@ -17,6 +17,6 @@ BACKWARD = FUNCTION.format(columns="'payload', 'content'")
 
 
 class Migration(migrations.Migration):
-    dependencies = [("approvals", "0041_erased_requests")]
+    dependencies = [("approvals", "0065_asked_in_person")]
 
     operations = [migrations.RunSQL(FORWARD, BACKWARD)]

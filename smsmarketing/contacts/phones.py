@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import hmac
+import hashlib
 from collections.abc import Callable
+from typing import Final
 
 from django.conf import settings
 
 from smsmarketing.contacts.rules import phone as rules
+
+_BLOCK: Final = 64
+_INNER: Final = bytes(each ^ 0x36 for each in range(256))
+_OUTER: Final = bytes(each ^ 0x5C for each in range(256))
 
 
 def hash_key_id() -> str:
@@ -24,9 +29,24 @@ def phone_hash(e164: str) -> bytes:
 
 
 def phone_hasher() -> Callable[[str], bytes]:
-    """`phone_hash` with the key looked up once, for a million numbers in a row."""
+    """`phone_hash` with the key looked up and taken in once, for a million numbers in a row.
+
+    HMAC (RFC 2104) from two hashes that have taken in the key: half the time of hmac.digest, which
+    asks OpenSSL for the algorithm and takes the key in with every call.
+    """
     key = settings.PHONE_HASH_KEYS[hash_key_id()].encode()
-    return lambda e164: hmac.digest(key, e164.encode("ascii"), "sha256")
+    block = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
+    inner = hashlib.sha256(block.translate(_INNER))
+    outer = hashlib.sha256(block.translate(_OUTER))
+
+    def hashed(e164: str) -> bytes:
+        text = inner.copy()
+        text.update(e164.encode("ascii"))
+        whole = outer.copy()
+        whole.update(text.digest())
+        return whole.digest()
+
+    return hashed
 
 
 def phone_hashes(e164: str) -> list[bytes]:

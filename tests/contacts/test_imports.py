@@ -25,7 +25,8 @@ from smsmarketing.contacts.models import (
     Suppression,
 )
 from smsmarketing.contacts.rules.import_files import SIZE_MAX, FileRefused
-from smsmarketing.contacts.services import audience_save, suppression_add
+from smsmarketing.contacts.rules.phone import phone_parse
+from smsmarketing.contacts.services import audience_save, contact_upsert, suppression_add
 from smsmarketing.contacts.services.imports import (
     ImportOptions,
     file_rows,
@@ -35,6 +36,7 @@ from smsmarketing.contacts.services.imports import (
     imports_expire,
     upload_store,
 )
+from smsmarketing.contacts.services.imports.working import _Work
 from smsmarketing.operations.errors import ConsentIncomplete, InvalidInput
 from tests.contacts.conftest import DISCLOSURE, state_of
 
@@ -585,3 +587,34 @@ def test_a_no_under_an_older_key_stops_a_new_contact(
         for contact in Contact.objects.all()
     }
     assert reasons == {A: "opted_out", B: "opted_out", C: None}
+
+
+def test_a_contact_made_while_the_file_was_compared_is_changed_and_not_lost(
+    bring: Callable[..., ImportJob], brand: Brand
+) -> None:
+    """[R-2.16]: the chunk goes the careful way, and the "no" that came with the contact stands."""
+    job = bring(
+        f"phone,name\n{A},Ana\n{B},Ben\n",
+        dry=True,
+        mapping={"phone": "phone", "name": "first_name"},
+        options={"consent": CONSENT},
+    )
+    import_start(job)
+    ImportJob.objects.filter(pk=job.pk).update(lease_owner="me")
+    work = _Work(job.pk, "me", 100)
+    work._compare()
+    assert work._go_on()
+    with transaction.atomic():
+        contact_upsert(phone_parse(A), changes={"language": "de"}, brand_id=brand.pk, source="race")
+        suppression_add(
+            phone=A, scope="brand", brand=brand, reason="opt_out", source="inbound", evidence={}
+        )
+    work._merge()
+    work._finish()
+    job.refresh_from_db()
+    assert (job.state, *counts(job, "create", "change")) == ("done", 1, 1)
+    ana = Contact.objects.get(phone=A)
+    assert (ana.first_name, ana.language) == ("Ana", "de")
+    assert state_of(ana, brand).marketing_reason == "opted_out"
+    assert state_of(Contact.objects.get(phone=B), brand).marketing_reason is None
+    assert Contact.objects.count() == 2

@@ -31,10 +31,16 @@ class Audience(models.Model):
 
 
 class AudienceMember(models.Model):
-    """A contact on a list. No foreign key to the contact in the database: imports add millions."""
+    """A contact on a list. No foreign keys in the database: imports add millions, each would be
+    checked on its own at the commit, and contacts and audiences are never deleted.
+    """
 
     audience = models.ForeignKey(
-        Audience, on_delete=models.CASCADE, db_index=False, related_name="members"
+        Audience,
+        on_delete=models.CASCADE,
+        db_constraint=False,
+        db_index=False,
+        related_name="members",
     )
     contact = models.ForeignKey(
         Contact, on_delete=models.CASCADE, db_constraint=False, related_name="memberships"

@@ -92,7 +92,18 @@ class Row:
     evidence: ConsentEvidence | None
 
 
-class _Column(NamedTuple):
+class CellRefused(Exception):
+    """A cell for which its row is left out: a stable code, and what to do."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Column(NamedTuple):
+    """How the cells of one column are read. `apart`: number and evidence, which no value is."""
+
     place: int
     name: str
     header: str
@@ -108,7 +119,7 @@ class RowReader:
         self.plan = plan
         self.evident = plan.evidence is not None or plan.row_evidence
         self.columns = [
-            _Column(
+            Column(
                 index,
                 name,
                 header,
@@ -147,25 +158,39 @@ class RowReader:
         self, cells: Sequence[str], row_number: int, found: dict[str, str], values: dict[str, Any]
     ) -> Reject | None:
         """Put what is not blank into `found` (number and evidence) and `values` (the rest)."""
-        for index, name, header, longest, reader, apart in self.columns:
-            text = cells[index]
+        for column in self.columns:
+            text = cells[column.place]
             if not text:
                 continue
-            plain = text.isalnum()  # no space, no quote, no formula: nothing to clean
-            if len(text) > longest + 2 or (not plain and name != "phone" and cell_formula(text)):
-                return _refused(row_number, header, text, longest)
-            if not plain:
-                text = cell_clean(text)
-                if "\x00" in text:
-                    return Reject(row_number, header, "NUL", _NUL)
-            if apart:
-                found[name] = text
-            elif text:
-                try:
-                    values[name] = reader(text) if reader else text_read(text)
-                except BadValue as exc:
-                    return Reject(row_number, header, "VALUE", str(exc))
+            try:
+                value = cell_value(column, text)
+            except CellRefused as exc:
+                return Reject(row_number, column.header, exc.code, exc.message)
+            if value is not None:
+                (found if column.apart else values)[column.name] = value
         return None
+
+
+def cell_value(column: Column, text: str) -> Any:
+    """What a cell says; None when nothing is left of it. Raises CellRefused."""
+    plain = text.isalnum()  # no space, no quote, no formula: nothing to clean
+    if len(text) > column.longest + 2:
+        raise CellRefused("TOO_LONG", f"Longer than {column.longest} characters. Shorten it.")
+    if not plain:
+        if column.name != "phone" and cell_formula(text):
+            message = "The cell holds a formula. Put a plain value there."
+            raise CellRefused("FORMULA", message)
+        text = cell_clean(text)
+        if "\x00" in text:
+            raise CellRefused("NUL", _NUL)
+    if not text:
+        return None
+    if column.apart:
+        return text
+    try:
+        return column.reader(text) if column.reader else text_read(text)
+    except BadValue as exc:
+        raise CellRefused("VALUE", str(exc)) from None
 
 
 def _reader(plan: Plan, name: str) -> Callable[[str], Any] | None:
@@ -197,20 +222,21 @@ def _too_many(row_number: int, cells: Sequence[str], width: int) -> Reject:
     )
 
 
-def _refused(row_number: int, header: str, text: str, longest: int) -> Reject:
-    if len(text) > longest + 2:
-        message = f"Longer than {longest} characters. Shorten it."
-        return Reject(row_number, header, "TOO_LONG", message)
-    message = "The cell holds a formula. Put a plain value there."
-    return Reject(row_number, header, "FORMULA", message)
+def phone_plain(raw: str) -> tuple[str, str] | None:
+    """(country, line type) of a clean mobile number; None: ask phone_parse. Clean numbers are most
+    of a file; their time zones are not asked for here.
+    """
+    if raw[:1] != "+" or not raw[1:].isdecimal() or not raw.isascii():
+        return None
+    answer = number_match(raw)
+    return answer if answer is not None and answer[1] in TEXTABLE_LINE_TYPES else None
 
 
 def _phone(found: Mapping[str, str], row_number: int, plan: Plan) -> Phone | Reject:
     header = plan.headers["phone"]
     raw = found.get("phone", "")
-    # Clean mobile numbers are most of a file; their time zones are not asked for here.
-    answer = number_match(raw) if raw[:1] == "+" and raw[1:].isdecimal() else None
-    if answer is not None and answer[1] in TEXTABLE_LINE_TYPES and raw.isascii():
+    answer = phone_plain(raw)
+    if answer is not None:
         return Phone(raw, *answer, ())
     try:
         phone = phone_parse(

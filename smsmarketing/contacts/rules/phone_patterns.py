@@ -6,7 +6,7 @@ a differential test holds them to its answers. About 10 times faster than parsin
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple, TypeGuard
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumberType
@@ -51,10 +51,7 @@ def country_code_length(e164: str) -> int:
 
 def number_match(e164: str) -> tuple[str, str] | None:
     """(ISO country, line type) of a clean "+digits" number, or None: ask phonenumbers."""
-    length = country_code_length(e164)
-    if not length:
-        return None
-    pattern = country_pattern(int(e164[1 : 1 + length]))
+    length, pattern = _pattern_of(e164[:4])
     if pattern is None:
         return None
     national = e164[1 + length :]
@@ -64,6 +61,13 @@ def number_match(e164: str) -> tuple[str, str] | None:
     if pattern.stripped is not None and pattern.stripped.match(national):
         return None
     return pattern.answers[found.lastindex - 1]
+
+
+@lru_cache(maxsize=2048)
+def _pattern_of(head: str) -> tuple[int, CountryPattern | None]:
+    """Length of the country code and the pattern, by the "+" and three digits, which decide both."""
+    length = country_code_length(head)
+    return length, country_pattern(int(head[1 : 1 + length])) if length else None
 
 
 @cache
@@ -84,7 +88,9 @@ def country_pattern(country_code: int) -> CountryPattern | None:
         answers += [(region, LINE_TYPES[line_type]) for line_type, _ in types]
     # A number that starts with 0 may carry a trunk prefix or an Italian zero: never answered here.
     number = re.compile(f"(?!0)(?:{'|'.join(branches)})")
-    return CountryPattern(number, re.compile(prefix) if prefix else None, tuple(answers))
+    # What begins with 0 is not answered anyway.
+    stripped = re.compile(prefix) if prefix and prefix != "0" else None
+    return CountryPattern(number, stripped, tuple(answers))
 
 
 def _regions(regions: tuple[str, ...]) -> Iterator[tuple[str, str, list[tuple[int, str]]]]:

@@ -31,14 +31,26 @@ CONTACT_COLUMNS = (
 """What `state_statement` must know of a contact, over the alias c."""
 
 
-def state_statement(rows_sql: str) -> str:
+_FOLLOW = """
+        ON CONFLICT (brand_id, contact_id) DO UPDATE SET country = excluded.country,
+            marketing_reason = excluded.marketing_reason,
+            transactional_reason = excluded.transactional_reason,
+            consent_expires_at = excluded.consent_expires_at
+        WHERE (s.country, s.marketing_reason, s.transactional_reason, s.consent_expires_at)
+            IS DISTINCT FROM (excluded.country, excluded.marketing_reason,
+                excluded.transactional_reason, excluded.consent_expires_at)
+"""
+
+
+def state_statement(rows_sql: str, *, fresh: bool = False) -> str:
     """The statement that writes the states of the rows that `rows_sql` selects: CONTACT_COLUMNS and
     brand_id.
 
     Parameters: those of `rows_sql`, and `now`. The trash first, then suppressions, then the newest consent event
     of the number the contact has now [R-4.1], [R-4.3], then the line. Rows that stay as they are
     are not written. The caller must hold the locks of the contact rows: a STOP locks them too, so
-    it is either seen here or comes after.
+    it is either seen here or comes after. `fresh`: the contacts were made in this very transaction,
+    so nobody can have written a state of theirs.
     """
     return f"""
         INSERT INTO contacts_sendstate AS s (brand_id, contact_id, country, marketing_reason,
@@ -71,13 +83,7 @@ def state_statement(rows_sql: str) -> str:
             ORDER BY {CONSENT_NEWEST} LIMIT 1
         ) e ON TRUE
         ORDER BY p.brand_id, p.contact_id
-        ON CONFLICT (brand_id, contact_id) DO UPDATE SET country = excluded.country,
-            marketing_reason = excluded.marketing_reason,
-            transactional_reason = excluded.transactional_reason,
-            consent_expires_at = excluded.consent_expires_at
-        WHERE (s.country, s.marketing_reason, s.transactional_reason, s.consent_expires_at)
-            IS DISTINCT FROM (excluded.country, excluded.marketing_reason,
-                excluded.transactional_reason, excluded.consent_expires_at)
+        {"" if fresh else _FOLLOW}
     """  # noqa: S608 - fixed words only
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
 from smsmarketing.contacts.models import ImportJob
 from smsmarketing.contacts.phones import hash_key_id
@@ -129,8 +129,21 @@ def _same_consent(stage: Stage, proof: dict[str, str], brand_id: int) -> str:
     """  # noqa: S608 - names and fixed words only
 
 
+def insert_sql(stage: Stage) -> str:
+    """Create the contacts of a chunk that no other transaction has made since they were compared,
+    and note each in the chunk table. A number that somebody did make meanwhile fails it.
+    """
+    return _written(stage, "", "TRUE")
+
+
 def upsert_sql(stage: Stage) -> str:
     """Create or change the contacts of a chunk, and note each in the chunk table."""
+    sets, tests = _changes(stage)
+    follow = f"ON CONFLICT (phone) DO UPDATE SET {', '.join(sets)} WHERE {' OR '.join(tests)}"
+    return _written(stage, follow, "(c.xmax = 0)")
+
+
+def _written(stage: Stage, follow: str, created: str) -> str:
     given = {
         "phone": "s.phone",
         "phone_hash": "s.phone_hash",
@@ -153,17 +166,16 @@ def upsert_sql(stage: Stage) -> str:
         "created_at": "%(now)s",
         "updated_at": "%(now)s",
     }
-    sets, tests = _changes(stage)
     return f"""
         WITH merged AS (
             INSERT INTO contacts_contact AS c ({", ".join(given)})
             SELECT {", ".join(given.values())}
             FROM {stage.todo} t JOIN {stage.table} s ON s.line = t.line
             WHERE t.action <> 'unchanged' AND t.seq > %(after)s AND t.seq <= %(upto)s
+                AND t.action = ANY(%(actions)s)
             ORDER BY t.seq
-            ON CONFLICT (phone) DO UPDATE SET {", ".join(sets)}
-            WHERE {" OR ".join(tests)}
-            RETURNING {CONTACT_COLUMNS}, c.phone, (c.xmax = 0) AS created
+            {follow}
+            RETURNING {CONTACT_COLUMNS}, c.phone, {created} AS created
         )
         INSERT INTO contacts_import_chunk
             (contact_id, phone_hash, country, line_type, dead, phone, touched, created)
@@ -268,14 +280,20 @@ def consent_sql(stage: Stage, plan: Plan, brand_id: int) -> str:
     """  # noqa: S608 - names and fixed words only
 
 
-MEMBERS_SQL = """
+# Of contacts made in this transaction nobody else can have written a membership or a state, and to
+# look for one first costs a third of the insert.
+_MEMBERS = """
     INSERT INTO contacts_audiencemember (audience_id, contact_id, added_at, import_job_id)
-    SELECT %(audience)s, contact_id, %(now)s, %(job)s FROM contacts_import_chunk ORDER BY contact_id
+    SELECT %(audience)s, contact_id, %(now)s, %(job)s FROM contacts_import_chunk
+"""
+MEMBERS_FRESH_SQL = f"{_MEMBERS} WHERE created ORDER BY contact_id"
+MEMBERS_SQL = f"""
+    {_MEMBERS} WHERE NOT created ORDER BY contact_id
     ON CONFLICT (audience_id, contact_id) DO NOTHING
 """
-STATES_SQL = state_statement(
-    "SELECT k.*, %(brand)s::bigint AS brand_id FROM contacts_import_chunk k"
-)
+_STATED = "SELECT k.*, %(brand)s::bigint AS brand_id FROM contacts_import_chunk k WHERE"
+STATES_FRESH_SQL = state_statement(f"{_STATED} k.created", fresh=True)
+STATES_SQL = state_statement(f"{_STATED} NOT k.created")
 CHUNK_TABLE_SQL = """
     CREATE TEMP TABLE IF NOT EXISTS contacts_import_chunk (
         contact_id bigint, phone_hash bytea, country text, line_type text, dead boolean,
@@ -283,6 +301,28 @@ CHUNK_TABLE_SQL = """
     ) ON COMMIT DELETE ROWS;
     DELETE FROM contacts_import_chunk
 """
+
+
+def _contacts_write(cursor: Any, stage: Stage, params: dict[str, Any]) -> None:
+    """Lock, create and change the contacts of a chunk; the chunk table names them afterwards."""
+    before_note(stage, params)
+    cursor.execute(
+        f"SELECT action, count(*) FROM {stage.todo} WHERE action <> 'unchanged'"  # noqa: S608
+        " AND seq > %(after)s AND seq <= %(upto)s GROUP BY action",
+        params,
+    )
+    todo = dict(cursor.fetchall())
+    if "create" in todo:
+        try:
+            with transaction.atomic():
+                cursor.execute(insert_sql(stage), {**params, "actions": ["create"]})
+            del todo["create"]
+        except IntegrityError:  # somebody made one of them since they were compared
+            pass
+    if todo:
+        cursor.execute(upsert_sql(stage), {**params, "actions": list(todo)})
+        if cursor.rowcount < sum(todo.values()):
+            cursor.execute(attach_sql(stage), params)
 
 
 def contacts_chunk(
@@ -296,10 +336,7 @@ def contacts_chunk(
         # The chunk's rows are in memory: looking them up beats reading the whole stage each time.
         cursor.execute("SET LOCAL work_mem = '32MB'; SET LOCAL random_page_cost = 1.1")
         cursor.execute(CHUNK_TABLE_SQL)
-        before_note(stage, params)
-        cursor.execute(upsert_sql(stage), params)
-        if cursor.rowcount < params["upto"] - params["after"]:
-            cursor.execute(attach_sql(stage), params)
+        _contacts_write(cursor, stage, params)
         cursor.execute(
             "SELECT count(*) FILTER (WHERE created), count(*) FILTER (WHERE touched AND NOT created),"
             " count(*) FILTER (WHERE NOT touched), min(contact_id) FILTER (WHERE created),"
@@ -318,13 +355,17 @@ def contacts_chunk(
             if consent:
                 bounds["consents"] = (ids[0], ids[1])
                 consents_emit_of_import(params["job"], bounds["consents"], at=params["now"])
-        if audience:
-            cursor.execute(MEMBERS_SQL, params)
-            members = cursor.rowcount
+        fresh, known = created > 0, changed + rest > 0
+        for sql, wanted in ((MEMBERS_FRESH_SQL, fresh), (MEMBERS_SQL, known)):
+            if audience and wanted:
+                cursor.execute(sql, params)
+                members += cursor.rowcount
         if created and len(settings.PHONE_HASH_KEYS) > 1:
             cursor.execute("SELECT phone FROM contacts_import_chunk WHERE created")
             suppressions_take_over([row[0] for row in cursor.fetchall()])
-        cursor.execute(STATES_SQL, params)
+        for sql, wanted in ((STATES_FRESH_SQL, fresh), (STATES_SQL, known)):
+            if wanted:
+                cursor.execute(sql, params)
     done = {
         "create": created,
         "change": changed,

@@ -16,6 +16,7 @@ from django.db import connection
 from smsmarketing.contacts.models import ImportJob
 from smsmarketing.contacts.phones import phone_hasher
 from smsmarketing.contacts.rules.import_rows import Plan, Reject, Row, RowReader
+from smsmarketing.contacts.services.imports.plain_rows import ESCAPES, PlainRows, text_write
 
 READ_ROWS = 20_000
 _WRITE_ROWS = 500
@@ -56,7 +57,6 @@ _EVIDENCE = {
     "consent_language": "text",
     "consent_ip": "text",
 }
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 @dataclass(frozen=True)
@@ -158,25 +158,30 @@ def chunk_stage(
     PostgreSQL takes the rows in while the next ones are being cleaned.
     """
     rejects: list[Reject] = []
-    encode = _encoder(stage)
+    encode = row_encoder(stage)
+    plain = PlainRows(reader, cell_writers(stage), custom=stage.custom, crm=stage.crm)
     number = seen = 0
-    buffer: list[str] = []
     names = ", ".join(stage.columns())
+    rows = islice(rows, READ_ROWS)
     with (
         connection.cursor() as cursor,
         cursor.copy(f"COPY {stage.table} ({names}) FROM STDIN") as copy,
     ):
-        for number, cells in islice(rows, READ_ROWS):
-            seen += 1
-            answer = reader.read(cells, number)
-            if isinstance(answer, Reject):
-                rejects.append(answer)
-                continue
-            buffer.append(encode(answer))
-            if len(buffer) == _WRITE_ROWS:
-                copy.write("".join(buffer))
-                buffer.clear()
-        copy.write("".join(buffer))
+        while block := list(islice(rows, _WRITE_ROWS)):
+            seen += len(block)
+            texts = plain.texts(block)
+            for place, text in enumerate(texts):
+                if text is not None:
+                    continue
+                number, cells = block[place]
+                answer = reader.read(cells, number)
+                if isinstance(answer, Reject):
+                    rejects.append(answer)
+                    texts[place] = ""
+                else:
+                    texts[place] = encode(answer)
+            number = block[-1][0]
+            copy.write("".join(text for text in texts if text))
     if not seen:
         return None
     rejects_copy(stage.job_id, rejects)
@@ -206,10 +211,19 @@ def rejects_copy(job_id: int, rejects: list[Reject]) -> None:
             )
 
 
-def _encoder(stage: Stage) -> Callable[[Row], str]:
+def cell_writers(stage: Stage) -> dict[str, Callable[[Any], str]]:
+    """How the values of the stage's own columns are written, in the order of the COPY."""
+    writers = {name: _WRITERS.get(name, text_write) for name in stage.fields}
+    if stage.tags and "tags" in writers:
+        extra = stage.tags
+        writers["tags"] = lambda tags: _array(list(dict.fromkeys([*tags, *extra])))
+    return writers
+
+
+def row_encoder(stage: Stage) -> Callable[[Row], str]:
     """A function that writes a row in the text form of COPY."""
-    fields = [(name, _WRITERS.get(name, _text)) for name in stage.fields]
-    hashed, extra = phone_hasher(), stage.tags
+    fields = list(cell_writers(stage).items())
+    hashed = phone_hasher()
 
     def encode(row: Row) -> str:
         phone, values = row.phone, row.values
@@ -220,8 +234,6 @@ def _encoder(stage: Stage) -> Callable[[Row], str]:
             phone.country,
             phone.line_type,
         ]
-        if extra and "tags" in values:
-            values["tags"] = list(dict.fromkeys([*values["tags"], *extra]))
         for name, write in fields:
             value = values.get(name)
             parts.append("\\N" if value is None else write(value))
@@ -236,23 +248,17 @@ def _encoder(stage: Stage) -> Callable[[Row], str]:
     return encode
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, str) and value.isalnum():
-        return value
-    return str(value).translate(_ESCAPES)
-
-
 def _array(values: list[str]) -> str:
     if len(values) == 1 and values[0].isalnum() and values[0].upper() != "NULL":
         return "{" + values[0] + "}"
     quoted = ",".join(
         '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values
     )
-    return ("{" + quoted + "}").translate(_ESCAPES)
+    return ("{" + quoted + "}").translate(ESCAPES)
 
 
 def _json(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False).translate(_ESCAPES)
+    return json.dumps(value, ensure_ascii=False).translate(ESCAPES)
 
 
 _WRITERS: dict[str, Callable[[Any], str]] = {"tags": _array, "properties": _json}
@@ -260,7 +266,7 @@ _WRITERS: dict[str, Callable[[Any], str]] = {"tags": _array, "properties": _json
 
 def _object(values: dict[str, Any], prefix: str) -> str:
     found = {name[len(prefix) :]: text for name, text in values.items() if name.startswith(prefix)}
-    return json.dumps(found, ensure_ascii=False).translate(_ESCAPES) if found else "\\N"
+    return json.dumps(found, ensure_ascii=False).translate(ESCAPES) if found else "\\N"
 
 
 def _evidence(row: Row) -> list[str]:
@@ -270,12 +276,12 @@ def _evidence(row: Row) -> list[str]:
     expires = proof.expires_at.isoformat() if proof.expires_at else "\\N"
     return [
         str(proof.captured_at),
-        _text(proof.disclosure_text),
-        _text(proof.source_url),
-        _text(proof.method),
-        _text(proof.basis),
-        _text(proof.form_version),
+        text_write(proof.disclosure_text),
+        text_write(proof.source_url),
+        text_write(proof.method),
+        text_write(proof.basis),
+        text_write(proof.form_version),
         expires,
-        _text(proof.language),
-        _text(proof.ip),
+        text_write(proof.language),
+        text_write(proof.ip),
     ]

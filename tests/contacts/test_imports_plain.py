@@ -1,0 +1,123 @@
+"""The fast lane of an import says what the careful way says, and a race sends it the careful way."""
+
+from __future__ import annotations
+
+import hmac
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from smsmarketing.contacts.phones import phone_hasher
+from smsmarketing.contacts.rules.import_rows import Plan, Reject, RowReader
+from smsmarketing.contacts.services.imports.plain_rows import PlainRows
+from smsmarketing.contacts.services.imports.staging import Stage, cell_writers, row_encoder
+
+COLUMNS = (
+    "phone",
+    "first_name",
+    "language",
+    "tags",
+    "country",
+    "custom:size",
+    "custom:city",
+    "crm:shop",
+)
+PLAN = Plan(
+    kind="contacts",
+    columns=tuple((index, name, name) for index, name in enumerate(COLUMNS)),
+    width=len(COLUMNS),
+    default_region="GB",
+    uploaded_at=datetime(2026, 4, 1, tzinfo=UTC),
+    headers={name: name for name in COLUMNS},
+)
+STAGE = Stage(
+    job_id=1,
+    fields=("first_name", "language", "tags"),
+    custom=True,
+    crm=True,
+    row_evidence=False,
+    tags=("spring",),
+)
+PHONES = [
+    "+447400123456",
+    "+4915112345678",
+    "+12025550123",
+    "+442079460000",
+    "+44 7400 123456",
+    "07400123456",
+    "+٤٤٧٤٠٠١٢٣٤٥٦",
+    "4.4E+11",
+    "+999123",
+    "'+447400123456",
+    "",
+]
+CELLS = [
+    "",
+    " ",
+    "Ann",
+    "O'Neil",
+    "a\tb",
+    "x\\N",
+    "\\N",
+    "=1+1",
+    "-5",
+    "@x",
+    "en",
+    "zh-TW",
+    "q;r",
+    "NULL",
+    "日本",
+    "a\x00b",
+    "y" * 90,
+    '"',
+    "{}",
+    "true",
+]
+
+
+def careful(block: list[tuple[int, list[str]]]) -> list[str | None]:
+    reader, encode = RowReader(PLAN), row_encoder(STAGE)
+    answers = [reader.read(cells, number) for number, cells in block]
+    return [None if isinstance(each, Reject) else encode(each) for each in answers]
+
+
+@hypothesis_settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(PHONES),
+            st.lists(st.sampled_from(CELLS) | st.text(max_size=12), min_size=6, max_size=8),
+        ),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_a_row_is_written_the_same_on_both_lanes(rows: list[tuple[str, list[str]]]) -> None:
+    block = [(number, [phone, *cells]) for number, (phone, cells) in enumerate(rows, start=2)]
+    plain = PlainRows(RowReader(PLAN), cell_writers(STAGE), custom=True, crm=True)
+    for _ in range(2):  # the second time every cell is known
+        for fast, slow in zip(plain.texts(block), careful(block), strict=True):
+            assert fast is None or fast == slow
+
+
+def test_clean_rows_take_the_fast_lane() -> None:
+    block = [
+        (row, [f"+44740012{row:04}", f"N{row}", "en", "vip", "", "M", "Ulm", f"k{row}"])
+        for row in range(5000)
+    ]
+    plain = PlainRows(RowReader(PLAN), cell_writers(STAGE), custom=True, crm=True)
+    assert plain.texts(block) == careful(block)
+    assert None not in plain.texts(block)
+
+
+@pytest.mark.parametrize("length", [16, 63, 64, 65, 200])
+def test_the_quick_hash_is_hmac_sha256(settings, length: int) -> None:  # type: ignore[no-untyped-def]
+    """[R-4.9]"""
+    key = "k" * length
+    settings.PHONE_HASH_KEYS = {"one": key}
+    hashed = phone_hasher()
+    for phone in PHONES[:3]:
+        assert hashed(phone) == hmac.digest(key.encode(), phone.encode(), "sha256")

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("contacts", "0042_erasure")]
+    dependencies = [("contacts", "0051_erasure_progress")]
 
     operations = [
         migrations.AlterField(

@@ -2,10 +2,19 @@
 
 from smsmarketing import env
 
+__all__ = ["CONTACT_TRASH_DAYS", "PHONE_REVEALS_A_DAY"]
+
 CONTACT_TRASH_DAYS = env.number(
     "CONTACT_TRASH_DAYS",
     default=30,
     minimum=1,
     maximum=3650,
     doc="Days a deleted contact can be restored; then it is erased.",
+)
+PHONE_REVEALS_A_DAY = env.number(
+    "PHONE_REVEALS_A_DAY",
+    default=200,
+    minimum=0,
+    maximum=100_000,
+    doc="Full phone numbers one person may see a day, over all surfaces; 0: nobody sees any.",
 )

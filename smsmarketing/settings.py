@@ -7,7 +7,7 @@ from typing import Any
 from kombu.entity import Queue
 
 from smsmarketing import env
-from smsmarketing.keeping import CONTACT_TRASH_DAYS as CONTACT_TRASH_DAYS
+from smsmarketing.keeping import *  # noqa: F403
 from smsmarketing.logs import logging_configuration
 from smsmarketing.look import UNFOLD as UNFOLD
 from smsmarketing.operations.surfaces.rest.security import SECURITY_SCHEMES

@@ -19,6 +19,7 @@ class GatewaysConfig(AppConfig):
         history = import_module("smsmarketing.gateways.selectors.history")
         contacts.history_provider = history.contact_history  # type: ignore[attr-defined]
         contacts.last_message_provider = history.contact_last_message  # type: ignore[attr-defined]
+        contacts.reply_numbers_provider = history.reply_numbers  # type: ignore[attr-defined]
         undo = import_module("smsmarketing.contacts.services.imports.undo_sql")
         undo.message_test = history.contact_message_test  # type: ignore[attr-defined]
         folders = import_module("smsmarketing.contacts.services.imports.folders")

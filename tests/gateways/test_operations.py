@@ -14,7 +14,7 @@ from smsmarketing.accounts.selectors import actor_for_user
 from smsmarketing.gateways import services
 from smsmarketing.gateways.models import InboundMessage, Message
 from smsmarketing.operations.dispatch import execute
-from smsmarketing.operations.errors import InvalidInput, NotFound, NotPermitted
+from smsmarketing.operations.errors import InvalidInput, NotFound
 from smsmarketing.operations.types import Actor, Done, Surface
 from tests.gateways.world import World, world_make
 
@@ -158,21 +158,6 @@ def test_delivery_of_one_message(world: World, actor: Actor) -> None:
     assert row["gateway_message_id"] == "g-7"
     assert row["may_be_resent"] is True
     assert "Hello" not in str(row)
-
-
-def test_full_numbers_need_the_right_to_see_them(world: World) -> None:
-    """[R-4.12]"""
-    batch = world.batch(world.contacts(1))
-    message = Message.objects.get(batch=batch)
-    with pytest.raises(NotPermitted):
-        call(
-            "delivery_status.get",
-            actor_of(world, "contacts.phone_view"),
-            message_id=message.pk,
-            show_phones=True,
-        )
-    shown = call("delivery_status.get", actor_of(world), message_id=message.pk, show_phones=True)
-    assert shown["messages"][0]["phone"] == message.phone
 
 
 def test_a_message_of_another_team_is_not_found(world: World, actor: Actor) -> None:

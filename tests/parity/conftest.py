@@ -230,6 +230,7 @@ def valid(desk: Desk) -> Valid:
             },
         },
         "opt_in_forms.save": {"brand_id": world.brand.pk, "slug": "parity-too", "form_id": None},
+        "contacts.reveal": {"contact_ids": [contact.pk]},
         "contacts.upsert": {"phone": "+447400123499"},
         "contacts.merge": {"base_version_token": "stale", "other_version_token": "stale"},
         "campaigns.create_draft": {"message": "Acme: 20% off today only."},

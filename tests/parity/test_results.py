@@ -25,6 +25,7 @@ FRESH = {
     "as_of",
     "at",
     "last_used_at",
+    "left_today",
 }
 READS = keys(lambda operation: not operation.writes)
 GROWING = {"audit.list", "audit.verify", "api_tokens.list"}

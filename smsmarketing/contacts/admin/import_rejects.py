@@ -15,6 +15,8 @@ from smsmarketing.contacts.services.imports import file_rows
 from smsmarketing.operations.audit import audit_append
 from smsmarketing.operations.types import Actor
 
+_DIGITS_OF_NUMBER = 7
+
 
 class _Echo:
     def write(self, text: str) -> str:
@@ -22,7 +24,12 @@ class _Echo:
 
 
 def rejects_response(job: ImportJob, actor: Actor) -> StreamingHttpResponse:
-    """A stream of the rejected rows with row number and reason first; formula-safe ([1.2.10])."""
+    """A stream of the rejected rows with row number and reason first; formula-safe ([1.2.10]).
+
+    Who uploaded the file gets their own rows back to mend them; for everybody else the numbers in
+    them are masked [R-4.12].
+    """
+    whole = job.created_by_id == actor.user_id
     with transaction.atomic():
         audit_append(
             operation="imports.rejects",
@@ -30,16 +37,18 @@ def rejects_response(job: ImportJob, actor: Actor) -> StreamingHttpResponse:
             actor=actor,
             object_type="contacts.importjob",
             object_id=str(job.pk),
-            facts={"rows": job.rejects.count()},
+            facts={"rows": job.rejects.count(), "masked": not whole},
         )
-    response = StreamingHttpResponse(_lines(job), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(
+        _lines(job, whole=whole), content_type="text/csv; charset=utf-8"
+    )
     response["Content-Disposition"] = f'attachment; filename="rejected-{job.pk}.csv"'
     response["Cache-Control"] = "no-store"
     response["X-Content-Type-Options"] = "nosniff"
     return response
 
 
-def _lines(job: ImportJob) -> Iterator[str]:
+def _lines(job: ImportJob, *, whole: bool) -> Iterator[str]:
     writer = csv.writer(_Echo())
     yield "\ufeff" + writer.writerow(["row", "column", "reason", *map(cell_safe, job.headers)])
     cells = _cells(job)
@@ -50,8 +59,18 @@ def _lines(job: ImportJob) -> Iterator[str]:
         while number < reject.row_number:
             number, row = next(cells, (2**62, []))
         content = row if number == reject.row_number else []
+        if not whole:
+            content = [_masked(cell) for cell in content]
         first = [str(reject.row_number), reject.field, f"{reject.code}: {reject.message}"]
         yield writer.writerow([cell_safe(cell) for cell in [*first, *content]])
+
+
+def _masked(cell: str) -> str:
+    """The cell, with all digits but the last two hidden when there are as many as in a number."""
+    if sum(character.isdigit() for character in cell) < _DIGITS_OF_NUMBER:
+        return cell
+    kept = cell[-2:] if cell[-2:].isdigit() else ""
+    return f"•••••••{kept}"
 
 
 def _cells(job: ImportJob) -> Iterator[tuple[int, list[str]]]:

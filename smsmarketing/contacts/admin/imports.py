@@ -245,7 +245,7 @@ class ImportJobAdmin(OperationAdmin):
         return JsonResponse({**body, "counts": shown.counts.model_dump()})
 
     def rejects(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        """The rejected rows as a file: to the person who uploaded, and to who may see numbers."""
+        """The rejected rows as a file: whole for who uploaded them, else with the numbers masked."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         job = self._job(request, str(pk))

@@ -22,6 +22,7 @@ from smsmarketing.contacts.models.imports import (
     ImportUndo,
 )
 from smsmarketing.contacts.models.opt_in import DoubleOptIn, OptInForm, OptInFormVersion
+from smsmarketing.contacts.models.reveals import RevealBudget
 from smsmarketing.contacts.models.seals import ConsentSeal, ConsentSealWait
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "ImportUndo",
     "OptInForm",
     "OptInFormVersion",
+    "RevealBudget",
     "Segment",
     "SendState",
     "Suppression",

@@ -58,7 +58,7 @@ def _get(context: Context, data: AudienceGetIn) -> AudienceOut:
         audience=audience_row(
             audience, audience_counts([audience], now=context.now)[audience.pk], context
         ),
-        items=[contact_row(contact, states[contact.pk], full=False) for contact in page],
+        items=[contact_row(contact, states[contact.pk]) for contact in page],
         next_cursor=cursor,
     )
 

@@ -19,18 +19,16 @@ from smsmarketing.contacts.models import (
     Suppression,
 )
 from smsmarketing.contacts.operations.shapes import (
-    MOST_FULL_NUMBERS,
     ContactRow,
     contact_row,
     erased_after,
-    may_see_phones,
     merge_note,
 )
-from smsmarketing.contacts.rules.phone import PhoneError, phone_parse
+from smsmarketing.contacts.rules.phone import PhoneError, phone_hide, phone_parse
 from smsmarketing.contacts.selectors import audiences_visible, contacts_visible, suppressions_live
 from smsmarketing.contacts.selectors.merged import merged_heir
 from smsmarketing.operations import registry
-from smsmarketing.operations.errors import InvalidInput, NotPermitted
+from smsmarketing.operations.errors import InvalidInput
 from smsmarketing.operations.pages import Page, PageInput, page_cut
 from smsmarketing.operations.text import untrusted_clean
 from smsmarketing.operations.types import (
@@ -77,9 +75,6 @@ class SearchIn(PageInput):
     in_trash: bool = Field(
         default=False, description="Search the trash instead of the contacts in use."
     )
-    show_phones: bool = Field(
-        default=False, description="Full numbers: needs the right to see them; at most 50; audited."
-    )
 
 
 class ContactPage(Page[ContactRow]):
@@ -87,33 +82,14 @@ class ContactPage(Page[ContactRow]):
 
 
 def _search(context: Context, data: SearchIn) -> ContactPage:
-    full = _full_numbers(context, data.show_phones, data.limit)
     rows = _matching(context, data).order_by("-id")
     page, cursor = page_cut(rows, data, principal=context.actor.principal)
     states = states_of(page, context.actor)
-    context.audit_facts = {"shown": len(page), "full_numbers": full}
+    context.audit_facts = {"shown": len(page)}
     return ContactPage(
-        items=[contact_row(contact, states[contact.pk], full=full) for contact in page],
+        items=[contact_row(contact, states[contact.pk]) for contact in page],
         next_cursor=cursor,
     )
-
-
-def _full_numbers(context: Context, wanted: bool, count: int) -> bool:
-    if not wanted:
-        return False
-    if not may_see_phones(context.actor):
-        raise NotPermitted(
-            "You may not see full numbers. Leave show_phones out to get them masked.",
-            field_errors={
-                "show_phones": "Needs contacts.phone_view and the scope sms:contacts.pii."
-            },
-        )
-    if count > MOST_FULL_NUMBERS:
-        raise InvalidInput(
-            f"At most {MOST_FULL_NUMBERS} full numbers a call.",
-            field_errors={"limit": f"Use {MOST_FULL_NUMBERS} or less with show_phones."},
-        )
-    return True
 
 
 def _matching(context: Context, data: SearchIn) -> QuerySet[Contact]:
@@ -229,9 +205,6 @@ class GroupRow(Output):
 
 class GetIn(Input):
     contact_id: int = Field(ge=1, description="Id from contacts.search.")
-    show_phone: bool = Field(
-        default=False, description="Full number: needs the right to see it; audited."
-    )
 
 
 class ContactOut(Output):
@@ -265,13 +238,10 @@ class ContactOut(Output):
 
 
 def _get(context: Context, data: GetIn) -> ContactOut:
-    full = _full_numbers(context, data.show_phone, 1)
-    contact: Contact = context.target
-    context.audit_facts = {"full_numbers": full}
-    return contact_out(contact, context.actor, full=full)
+    return contact_out(context.target, context.actor)
 
 
-def contact_out(contact: Contact, actor: Actor, *, full: bool) -> ContactOut:
+def contact_out(contact: Contact, actor: Actor) -> ContactOut:
     """Everything about one contact that the caller may see."""
     brands = brands_visible(actor)
     consents = ConsentEvent.objects.filter(contact=contact, brand__in=brands)
@@ -280,14 +250,14 @@ def contact_out(contact: Contact, actor: Actor, *, full: bool) -> ContactOut:
     provider = selectors.history_provider
     heir = merged_heir(contact)
     return ContactOut(
-        contact=contact_row(contact, states_of([contact], actor)[contact.pk], full=full),
+        contact=contact_row(contact, states_of([contact], actor)[contact.pk]),
         base_version_token=version_token(contact, actor),
         version=contact.version,
         time_zone=contact.time_zone,
         time_zone_source=contact.time_zone_source,
-        custom=_cleaned(contact.custom),
-        crm_keys=_cleaned(contact.crm_keys),
-        source=contact.source,
+        custom=_cleaned(contact.custom, contact),
+        crm_keys=_cleaned(contact.crm_keys, contact),
+        source=phone_hide(contact.source, contact.phone or ""),
         consent_evidence=[
             _consent(event) for event in consents.order_by("-captured_at", "-id")[:50]
         ],
@@ -318,9 +288,11 @@ def groups_of(contact: Contact, actor: Actor) -> list[GroupRow]:
     ]
 
 
-def _cleaned(values: dict[str, Any]) -> dict[str, Any]:
+def _cleaned(values: dict[str, Any], contact: Contact) -> dict[str, Any]:
+    """Third-party values, cleaned, and without the number: shops use it as a customer's key."""
+    phone = contact.phone or ""
     return {
-        key: untrusted_clean(value) if isinstance(value, str) else value
+        key: phone_hide(untrusted_clean(value), phone) if isinstance(value, str) else value
         for key, value in values.items()
     }
 
@@ -359,7 +331,10 @@ registry.add(
             "Find contacts by exact phone, name, customer id or group, list, tag, order state, consent, "
             "opt-out or send history."
         ),
-        description="Numbers come masked. No search by the beginning of a number.",
+        description=(
+            "Numbers come masked; contacts.reveal gives them, with a reason. No search by the beginning"
+            " of a number."
+        ),
         kind=Kind.READ,
         input=SearchIn,
         output=ContactPage,

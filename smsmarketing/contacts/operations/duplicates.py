@@ -83,9 +83,7 @@ def _duplicates(context: Context, data: DuplicatesIn) -> DuplicatesOut:
             DuplicateGroup(
                 size=group.size,
                 contacts=[
-                    contact_row(rows[pk], states[pk], full=False)
-                    for pk in group.contact_ids
-                    if pk in rows
+                    contact_row(rows[pk], states[pk]) for pk in group.contact_ids if pk in rows
                 ],
             )
             for group in page

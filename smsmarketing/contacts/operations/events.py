@@ -18,7 +18,7 @@ from smsmarketing.contacts.rules.events import (
     properties_read,
     times_check,
 )
-from smsmarketing.contacts.rules.phone import PhoneError, phone_parse
+from smsmarketing.contacts.rules.phone import PhoneError, phone_hide, phone_parse
 from smsmarketing.contacts.selectors import contacts_visible
 from smsmarketing.contacts.selectors.events import (
     contacts_named,
@@ -304,32 +304,35 @@ def _list(context: Context, data: ListIn) -> EventPage:
         if getattr(data, field) is not None:
             rows = rows.filter(**{field: getattr(data, field)})
     page, cursor = page_cut(
-        rows.order_by("-occurred_at", "-id"), data, principal=context.actor.principal
+        rows.select_related("contact").order_by("-occurred_at", "-id"),
+        data,
+        principal=context.actor.principal,
     )
     return EventPage(items=[_row(row) for row in page], next_cursor=cursor)
 
 
 def _row(row: ContactEvent) -> EventRow:
+    phone = row.contact.phone or ""
     return EventRow(
         event_id=row.pk,
         contact_id=row.contact_id,
         kind=row.kind,
-        source=untrusted_clean(row.source),
-        external_id=untrusted_clean(row.external_id),
+        source=phone_hide(untrusted_clean(row.source), phone),
+        external_id=phone_hide(untrusted_clean(row.external_id), phone),
         occurred_at=row.occurred_at,
         updated_at=row.updated_at,
         recorded_at=row.recorded_at,
-        properties=_cleaned(row.properties),
+        properties=_cleaned(row.properties, phone),
         facts=len(row.facts) or 1,
     )
 
 
-def _cleaned(value: Any) -> Any:
+def _cleaned(value: Any, phone: str) -> Any:
     if isinstance(value, str):
-        return untrusted_clean(value)
+        return phone_hide(untrusted_clean(value), phone)
     if isinstance(value, dict):
-        return {untrusted_clean(str(name)): _cleaned(inner) for name, inner in value.items()}
-    return [_cleaned(inner) for inner in value] if isinstance(value, list) else value
+        return {untrusted_clean(str(name)): _cleaned(inner, phone) for name, inner in value.items()}
+    return [_cleaned(inner, phone) for inner in value] if isinstance(value, list) else value
 
 
 registry.add(

@@ -150,8 +150,8 @@ def _preview(context: Context, data: MergePreviewIn) -> MergePreviewOut:
     left = ConsentEvent.objects.filter(contact=other, direction="granted").count()
     context.audit_facts = {"contacts": [kept.pk, other.pk]}
     return MergePreviewOut(
-        kept=contact_row(kept, states[kept.pk], full=False),
-        other=contact_row(other, states[other.pk], full=False),
+        kept=contact_row(kept, states[kept.pk]),
+        other=contact_row(other, states[other.pk]),
         base_version_token=version_token(kept, context.actor),
         other_version_token=version_token(other, context.actor),
         fields=[
@@ -224,7 +224,7 @@ def _merge(context: Context, data: MergeIn) -> MergeOut:
         events_moved=found.events,
         opt_outs_added=added,
         fields_lost=lost,
-        details=contact_out(kept, context.actor, full=False),
+        details=contact_out(kept, context.actor),
         next_step=(
             f"Contact {other.pk} is in the trash for good. If it was another person after all, restore it"
             " with contacts.restore; lists and events do not go back."
@@ -257,8 +257,8 @@ def _shown(context: Context, data: MergeIn) -> dict[str, Any]:
     found = merge_forecast(kept, other, take=data.take, now=context.now)
     states = states_of([kept, other], context.actor)
     return {
-        "kept": contact_row(kept, states[kept.pk], full=False).phone,
-        "merged into it": contact_row(other, states[other.pk], full=False).phone,
+        "kept": contact_row(kept, states[kept.pk]).phone,
+        "merged into it": contact_row(other, states[other.pk]).phone,
         "lists that move": found.lists,
         "events that move": found.events,
         "fields of which a value is given up": [

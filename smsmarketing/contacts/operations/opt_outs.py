@@ -11,9 +11,8 @@ from pydantic import Field
 from smsmarketing.accounts.models import Brand
 from smsmarketing.accounts.selectors import brands_visible
 from smsmarketing.contacts.models import Contact, Suppression
-from smsmarketing.contacts.operations.shapes import may_see_phones
 from smsmarketing.contacts.phones import phone_hashes
-from smsmarketing.contacts.rules.phone import PhoneError, phone_mask, phone_parse
+from smsmarketing.contacts.rules.phone import PhoneError, phone_hide, phone_mask, phone_parse
 from smsmarketing.contacts.selectors import (
     contacts_visible,
     suppressions_live,
@@ -21,7 +20,7 @@ from smsmarketing.contacts.selectors import (
 )
 from smsmarketing.contacts.services import suppression_add
 from smsmarketing.operations import registry
-from smsmarketing.operations.errors import InvalidInput, NotFound, NotPermitted
+from smsmarketing.operations.errors import InvalidInput, NotFound
 from smsmarketing.operations.pages import Page, PageInput, page_cut
 from smsmarketing.operations.text import untrusted
 from smsmarketing.operations.types import (
@@ -219,16 +218,13 @@ class OptOutListIn(PageInput):
     live: bool | None = Field(
         default=True, description="True: only those that hold now; null: lifted ones too."
     )
-    show_phones: bool = Field(
-        default=False, description="Full numbers: needs the right to see them; audited."
-    )
 
 
 class SuppressionItem(Output):
     """One suppressed number."""
 
     suppression_id: int = Field(description="Id.")
-    phone: str = Field(description="Number, masked unless asked and allowed; erased after erasure.")
+    phone: str = Field(description="Masked number; contacts.reveal gives it. erased: none is left.")
     contact_id: int | None = Field(description="Contact, when the number is known.")
     scope: str = Field(description="global, brand, sender or purpose.")
     brand_id: int | None = Field(description="Brand, for scope brand.")
@@ -250,10 +246,6 @@ class OptOutPage(Page[SuppressionItem]):
 
 
 def _list(context: Context, data: OptOutListIn) -> OptOutPage:
-    if data.show_phones and not may_see_phones(context.actor):
-        raise NotPermitted(
-            "You may not see full numbers. Leave show_phones out to get them masked."
-        )
     rows = suppressions_visible(context.actor).order_by("-created_at", "-id")
     if data.kind is not None:
         rows = rows.filter(reason__in=REASONS_OF_KIND[data.kind])
@@ -265,10 +257,8 @@ def _list(context: Context, data: OptOutListIn) -> OptOutPage:
         rows = rows.filter(suppressions_live(context.now))
     rows = _listed_narrowly(rows, context, data)
     page, cursor = page_cut(rows, data, principal=context.actor.principal)
-    context.audit_facts = {"shown": len(page), "full_numbers": data.show_phones}
-    return OptOutPage(
-        items=[suppression_item(row, full=data.show_phones) for row in page], next_cursor=cursor
-    )
+    context.audit_facts = {"shown": len(page)}
+    return OptOutPage(items=[suppression_item(row) for row in page], next_cursor=cursor)
 
 
 def _listed_narrowly(
@@ -288,13 +278,13 @@ def _listed_narrowly(
     return rows
 
 
-def suppression_item(row: Suppression, *, full: bool) -> SuppressionItem:
+def suppression_item(row: Suppression) -> SuppressionItem:
     """The row as lists show it."""
     text = str(row.evidence.get("text") or row.evidence.get("message") or "")
-    phone = "erased" if row.phone is None else row.phone if full else phone_mask(row.phone)
+    text = phone_hide(text, row.phone or "")
     return SuppressionItem(
         suppression_id=row.pk,
-        phone=phone,
+        phone=phone_mask(row.phone) if row.phone else "erased",
         contact_id=row.contact_id,
         scope=row.scope,
         brand_id=row.brand_id,

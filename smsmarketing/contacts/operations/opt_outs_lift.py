@@ -13,8 +13,8 @@ from smsmarketing.accounts.models import Team
 from smsmarketing.accounts.selectors import brands_visible
 from smsmarketing.contacts.models import ConsentEvent, Suppression, SuppressionLift
 from smsmarketing.contacts.operations.opt_outs import SuppressionItem, suppression_item
-from smsmarketing.contacts.operations.shapes import may_see_phones
 from smsmarketing.contacts.rules.lifting import GROUND_WORDS, LIFT, LIFT_RULES
+from smsmarketing.contacts.rules.phone import phone_hide
 from smsmarketing.contacts.rules.suppressions import retention_years
 from smsmarketing.contacts.selectors import suppressions_visible
 from smsmarketing.contacts.services.lifting import (
@@ -81,9 +81,6 @@ class LiftRow(Output):
 
 class SuppressionGetIn(Input):
     suppression_id: int = Field(ge=1, description="Id from opt_outs.list.")
-    show_phone: bool = Field(
-        default=False, description="Full number: needs the right to see it; audited."
-    )
 
 
 class SuppressionGetOut(Output):
@@ -111,14 +108,6 @@ class SuppressionGetOut(Output):
 
 def get(context: Context, data: SuppressionGetIn) -> SuppressionGetOut:
     row: Suppression = context.target
-    if data.show_phone and not may_see_phones(context.actor):
-        raise NotPermitted(
-            "You may not see full numbers. Leave show_phone out to get it masked.",
-            field_errors={
-                "show_phone": "Needs contacts.phone_view and the scope sms:contacts.pii."
-            },
-        )
-    context.audit_facts = {"full_numbers": data.show_phone}
     lift = SuppressionLift.objects.filter(suppression=row).select_related("suppression").first()
     earlier = (
         SuppressionLift.objects.filter(
@@ -130,7 +119,7 @@ def get(context: Context, data: SuppressionGetIn) -> SuppressionGetOut:
     )
     rule = LIFT_RULES[row.reason]
     return SuppressionGetOut(
-        suppression=suppression_item(row, full=data.show_phone),
+        suppression=suppression_item(row),
         holds=row.lifted_at is None and (row.expires_at is None or row.expires_at > context.now),
         evidence=[untrusted(line, "opt_out_evidence") for line in evidence_lines(row)],
         repeated_at=row.repeated_at,
@@ -144,9 +133,9 @@ def get(context: Context, data: SuppressionGetIn) -> SuppressionGetOut:
 
 
 def evidence_lines(row: Suppression) -> list[str]:
-    """The proof in words; empty values are left out."""
+    """The proof in words, without the number; empty values are left out."""
     return [
-        f"{PROOF_WORDS.get(key, key.replace('_', ' '))}: {value}"
+        phone_hide(f"{PROOF_WORDS.get(key, key.replace('_', ' '))}: {value}", row.phone or "")
         for key, value in row.evidence.items()
         if value not in ("", None, [], {})
     ][:40]

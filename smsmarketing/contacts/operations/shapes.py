@@ -1,4 +1,6 @@
-"""Output shapes of contacts, with the number masked unless the caller may see it [R-4.12]."""
+"""Output shapes of contacts. The number is masked here as everywhere: contacts.reveal alone gives it
+whole, with a reason [R-4.12].
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from smsmarketing.contacts.models import Contact
-from smsmarketing.contacts.rules.phone import phone_mask
+from smsmarketing.contacts.rules.phone import phone_hide, phone_mask
 from smsmarketing.contacts.services import trash_kept
 from smsmarketing.operations.text import untrusted, untrusted_clean
 from smsmarketing.operations.types import Actor, Output, UntrustedText
@@ -23,8 +25,7 @@ class ContactRow(Output):
     """One contact in a list."""
 
     contact_id: int = Field(description="Id of the contact.")
-    phone: str = Field(description="Number, masked unless the caller may see it and asked.")
-    phone_masked: bool = Field(description="False when phone is the full E.164 number.")
+    phone: str = Field(description="Masked number; contacts.reveal gives it. erased: none is left.")
     name: UntrustedText = Field(description="First and last name.")
     country: str = Field(description="ISO 3166-1 alpha-2, from the number.")
     region: str = Field(description="ISO 3166-2 subdivision, empty when unknown.")
@@ -43,27 +44,24 @@ def may_see_phones(actor: Actor) -> bool:
     return actor.may(PHONE_PERMISSION) and (actor.scopes is None or PHONE_SCOPE in actor.scopes)
 
 
-def phone_shown(contact: Contact, *, full: bool) -> str:
-    if contact.phone is None:
-        return "erased"
-    return contact.phone if full else phone_mask(contact.phone)
-
-
-def contact_row(contact: Contact, states: list[Any], *, full: bool) -> ContactRow:
-    """The row of a contact with its send states for the caller's brands."""
+def contact_row(contact: Contact, states: list[Any]) -> ContactRow:
+    """The row of a contact with its send states for the caller's brands. Its number is masked in
+    texts too: people put it into names, and shops use it as a customer's key.
+    """
+    phone = contact.phone or ""
+    name = f"{contact.first_name} {contact.last_name}".strip()
     sent = [state.recent[0] for state in states if state.recent]
     return ContactRow(
         contact_id=contact.pk,
-        phone=phone_shown(contact, full=full),
-        phone_masked=not full,
-        name=untrusted(f"{contact.first_name} {contact.last_name}".strip(), "contact_field"),
+        phone=phone_mask(phone) if phone else "erased",
+        name=untrusted(phone_hide(name, phone), "contact_field"),
         country=contact.country,
         region=contact.region,
         language=contact.language,
         line_type=contact.line_type,
-        tags=list(contact.tags),
-        customer_key=contact.customer_key,
-        customer_group=untrusted_clean(contact.customer_group),
+        tags=[phone_hide(tag, phone) for tag in contact.tags],
+        customer_key=phone_hide(contact.customer_key, phone),
+        customer_group=phone_hide(untrusted_clean(contact.customer_group), phone),
         sendable_for=[state.brand_id for state in states if state.marketing_reason is None],
         not_sendable={
             state.brand_id: state.marketing_reason

@@ -12,6 +12,7 @@ from smsmarketing.contacts.services.tags import tag_holders, tag_rename
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput, NotFound
 from smsmarketing.operations.jobs import enqueue
+from smsmarketing.operations.masking import text_masked
 from smsmarketing.operations.types import (
     Approval,
     Context,
@@ -33,7 +34,7 @@ class TagListIn(Input):
 class TagRow(Output):
     """A tag, and how many have it."""
 
-    tag: str = Field(description="The tag.")
+    tag: str = Field(description="The tag; a phone number in it is hidden.")
     contacts: int = Field(description="Contacts in use that have it.")
 
 
@@ -50,7 +51,7 @@ def _list(context: Context, data: TagListIn) -> TagListOut:
     found = tag_counts(_brand_ids(context), after=data.after, limit=data.limit + 1)
     page = found[: data.limit]
     return TagListOut(
-        items=[TagRow(tag=tag, contacts=count) for tag, count in page],
+        items=[TagRow(tag=text_masked(tag), contacts=count) for tag, count in page],
         next_after=page[-1][0] if len(found) > data.limit else None,
     )
 

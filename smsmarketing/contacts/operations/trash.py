@@ -68,7 +68,7 @@ def _delete_facts(context: Context, data: TokenIn) -> dict[str, Any]:
 
 def _restore(context: Context, data: TokenIn) -> ContactOut:
     row = contact_restore(context.target, now=context.now)
-    return contact_out(row, context.actor, full=False)
+    return contact_out(row, context.actor)
 
 
 registry.add(

@@ -190,7 +190,7 @@ def _run(context: Context, data: UpsertIn) -> UpsertOut:
         changed=list(done.changed),
         in_trash=done.contact.trashed_at is not None,
         consent_recorded=data.consent is not None,
-        details=contact_out(done.contact, context.actor, full=False),
+        details=contact_out(done.contact, context.actor),
     )
 
 

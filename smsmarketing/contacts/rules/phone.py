@@ -34,6 +34,8 @@ _EXPONENT = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?[eE][+-]?[0-9]+")
 _WHOLE_FLOAT = re.compile(r"(\+?[0-9]{7,15})\.0+")
 _TWO_NUMBERS = re.compile(r"[0-9][^0-9]*[,;|&/][^0-9]*[0-9]{5}")
 _LETTER = re.compile(r"[^\W\d_]")
+_BETWEEN: Final = "[ \u00a0.\\-/()]{0,2}"
+_HIDDEN_MIN: Final = 6
 
 _MESSAGES: Final = {
     "EMPTY": "The phone number is empty. Give one in international form, such as +447700900123.",
@@ -141,6 +143,22 @@ def phone_mask(e164: str) -> str:
     """
     shown = e164[: 1 + country_code_length(e164)] if e164.startswith("+") else ""
     return f"{shown}•••••••{e164[-2:] if len(e164) > 6 else ''}"
+
+
+def phone_hide(text: str, e164: str) -> str:
+    """The text with this one number masked wherever it stands: with or without the country code, with
+    blanks, dots, dashes or brackets between the digits ([R-4.12]).
+    """
+    if not e164.startswith("+") or e164[-1] not in text:
+        return text
+    country = country_code_length(e164)
+    code, national = e164[1 : 1 + country], e164[1 + country :]
+    if len(national) < _HIDDEN_MIN:
+        return text
+    spelt = _BETWEEN.join(national)
+    before = rf"(?:\+|00)?{code}{_BETWEEN}(?:\(0\))?{_BETWEEN}|0{_BETWEEN}"
+    pattern = rf"(?<!\d)(?:{before})?{spelt}(?!\d)"
+    return re.sub(pattern, phone_mask(e164), text)
 
 
 def phone_hash(e164: str, key: bytes) -> bytes:

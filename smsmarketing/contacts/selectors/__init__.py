@@ -34,6 +34,9 @@ an opt-out by link answered: `message_id`, `batch_id`, `batch` (its label, a cam
 `sent_at`; empty when there was none.
 """
 
+reply_numbers_provider: Callable[[Actor, list[int]], dict[int, str]] | None = None
+"""Set by gateways at ready(): the numbers of these replies (ids), of those the actor may see."""
+
 __all__ = [
     "audiences_visible",
     "contacts_shared",
@@ -44,6 +47,7 @@ __all__ = [
     "imports_visible",
     "last_message_provider",
     "mappings_visible",
+    "reply_numbers_provider",
     "segments_visible",
     "suppressed_now",
     "suppressed_phones",

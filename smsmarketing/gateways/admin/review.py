@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from smsmarketing.contacts.models import Contact
 from smsmarketing.contacts.rules.inbound_words import INTENTS
-from smsmarketing.contacts.rules.phone import phone_mask
+from smsmarketing.contacts.rules.phone import phone_hide, phone_mask
 from smsmarketing.gateways.models import InboundMessage
 from smsmarketing.gateways.rules.review_due import decision_due
 from smsmarketing.gateways.selectors import inbound_visible
@@ -125,7 +125,7 @@ def _item(actor: Actor, message: InboundMessage) -> dict[str, Any]:
     return {
         "message": message,
         "number": phone_mask(message.phone),
-        "text": untrusted_clean(message.text),
+        "text": untrusted_clean(phone_hide(message.text, message.phone)),
         "name": f"{contact.first_name} {contact.last_name}".strip() if contact else "",
         "contact": contact,
         "held": message.action == "hold_review",
@@ -136,7 +136,7 @@ def _item(actor: Actor, message: InboundMessage) -> dict[str, Any]:
         "answers": answers.body if answers is not None else "",
         "answers_at": answers.created_at if answers is not None else None,
         "lines": [
-            (line, untrusted_clean(line.text))
+            (line, untrusted_clean(phone_hide(line.text, message.phone)))
             for line in reply_conversation(actor, message)
             if line.inbound_id != message.pk
         ],

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.urls import URLPattern, path
 
-from smsmarketing.contacts.rules.phone import phone_mask
+from smsmarketing.contacts.rules.phone import phone_hide, phone_mask
 from smsmarketing.gateways.admin.review import review_page
 from smsmarketing.gateways.models import (
     Batch,
@@ -302,7 +302,7 @@ class InboundMessageAdmin(OperationAdmin):
     @admin.display(description="Text")
     def words(self, row: InboundMessage) -> str:
         """Cleaned of what hides or acts."""
-        return untrusted_clean(row.text)
+        return untrusted_clean(phone_hide(row.text, row.phone))
 
 
 @admin.register(Quota)

@@ -42,9 +42,6 @@ class DeliveryIn(Input):
     phone: str | None = Field(
         default=None, max_length=32, description="E.164 number; its 20 newest messages are shown."
     )
-    show_phones: bool = Field(
-        default=False, description="Full numbers: needs the right to see them; audited."
-    )
 
 
 class TryRow(Output):
@@ -62,7 +59,7 @@ class DeliveryRow(Output):
     message_id: int = Field(description="Id of the message.")
     batch_id: int = Field(description="Its batch.")
     contact_id: int | None = Field(description="Contact, when it went to one.")
-    phone: str = Field(description="Number, masked unless asked and allowed.")
+    phone: str = Field(description="Masked number; contacts.reveal gives it.")
     country: str = Field(description="ISO 3166-1 alpha-2.")
     state: str = Field(description="Delivery state; pending is not success.")
     meaning: str = Field(description="What the state means.")
@@ -107,11 +104,10 @@ def run(context: Context, data: DeliveryIn) -> DeliveryOut:
     tries: dict[int, list[Attempt]] = {}
     for attempt in Attempt.objects.filter(message_id__in=[row.pk for row in found]).order_by("id"):
         tries.setdefault(attempt.message_id, []).append(attempt)
-    context.audit_facts = {"shown": len(found), "full_numbers": data.show_phones}
+    context.audit_facts = {"shown": len(found)}
     return DeliveryOut(
         messages=[
-            _row(row, gateways.get(row.gateway_id or 0), tries.get(row.pk, []), context, data)
-            for row in found
+            _row(row, gateways.get(row.gateway_id or 0), tries.get(row.pk, [])) for row in found
         ],
         status_definitions=STATE_DEFINITIONS,
     )
@@ -133,13 +129,7 @@ def _found(context: Context, data: DeliveryIn) -> QuerySet[Message]:
     return rows.filter(contact_id=contact.pk)
 
 
-def _row(
-    message: Message,
-    gateway: Gateway | None,
-    tries: list[Attempt],
-    context: Context,
-    data: DeliveryIn,
-) -> DeliveryRow:
+def _row(message: Message, gateway: Gateway | None, tries: list[Attempt]) -> DeliveryRow:
     charged = message.accepted_at is not None or message.state == "unknown"
     parts = message.parts_billed or message.parts
     amount = message.price_billed if message.price_billed is not None else parts * message.price
@@ -149,7 +139,7 @@ def _row(
         message_id=message.pk,
         batch_id=message.batch_id,
         contact_id=message.contact_id,
-        phone=phone_shown(message.phone, context.actor, full=data.show_phones),
+        phone=phone_shown(message.phone),
         country=message.country,
         state=message.state,
         meaning=MEANINGS[message.state],

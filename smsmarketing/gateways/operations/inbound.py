@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from smsmarketing.contacts.rules.phone import phone_hide
 from smsmarketing.gateways.models import InboundMessage
 from smsmarketing.gateways.operations.shapes import phone_shown
 from smsmarketing.gateways.rules.review_due import decision_due
@@ -32,16 +33,13 @@ class InboundListIn(PageInput):
     )
     brand_id: int | None = Field(default=None, ge=1, description="Only replies to this brand.")
     waiting: bool = Field(default=False, description="Only those that wait for a person.")
-    show_phones: bool = Field(
-        default=False, description="Full numbers: needs the right to see them; audited."
-    )
 
 
 class InboundRow(Output):
     """One reply."""
 
     inbound_id: int = Field(description="Id of the reply.")
-    phone: str = Field(description="Number, masked unless asked and allowed.")
+    phone: str = Field(description="Masked number; contacts.reveal gives it.")
     contact_id: int | None = Field(description="Contact, when the number is known.")
     to: str = Field(description="Sender ID that was written to.")
     brand_id: int | None = Field(description="Brand, when it is certain.")
@@ -77,18 +75,18 @@ def run(context: Context, data: InboundListIn) -> InboundPage:
     if data.waiting:
         rows = rows.filter(reviewed_at=None, action__in=["review", "hold_review"])
     page, cursor = page_cut(rows, data, principal=context.actor.principal)
-    context.audit_facts = {"shown": len(page), "full_numbers": data.show_phones}
-    return InboundPage(items=[_row(row, context, data) for row in page], next_cursor=cursor)
+    context.audit_facts = {"shown": len(page)}
+    return InboundPage(items=[_row(row) for row in page], next_cursor=cursor)
 
 
-def _row(message: InboundMessage, context: Context, data: InboundListIn) -> InboundRow:
+def _row(message: InboundMessage) -> InboundRow:
     return InboundRow(
         inbound_id=message.pk,
-        phone=phone_shown(message.phone, context.actor, full=data.show_phones),
+        phone=phone_shown(message.phone),
         contact_id=message.contact_id,
         to=message.to,
         brand_id=message.brand_id,
-        text=untrusted(message.text, "inbound_sms"),
+        text=untrusted(phone_hide(message.text, message.phone), "inbound_sms"),
         action=message.action,
         level=message.level,
         keyword=message.keyword,

@@ -31,9 +31,6 @@ class MessageListIn(PageInput):
     state: str | None = Field(
         default=None, max_length=12, description="Only this state, e.g. unknown or undelivered."
     )
-    show_phones: bool = Field(
-        default=False, description="Full numbers: needs the right to see them; audited."
-    )
 
     @field_validator("state")
     @classmethod
@@ -49,7 +46,7 @@ class MessageRow(Output):
     message_id: int = Field(description="Id of the message.")
     batch_id: int = Field(description="Its batch.")
     contact_id: int | None = Field(description="Contact, when it went to one.")
-    phone: str = Field(description="Number, masked unless asked and allowed.")
+    phone: str = Field(description="Masked number; contacts.reveal gives it.")
     country: str = Field(description="ISO 3166-1 alpha-2.")
     state: str = Field(description="See status_definitions. Only delivered is delivered.")
     reason: str = Field(description="Why skipped, held, failed or stopped; a word.")
@@ -84,22 +81,20 @@ def run(context: Context, data: MessageListIn) -> MessagePage:
     }
     page, cursor = page_cut(rows.filter(**wanted), data, principal=context.actor.principal)
     gateways = Gateway.objects.in_bulk({row.gateway_id for row in page if row.gateway_id})
-    context.audit_facts = {"shown": len(page), "full_numbers": data.show_phones}
+    context.audit_facts = {"shown": len(page)}
     return MessagePage(
-        items=[_row(row, gateways.get(row.gateway_id or 0), context, data) for row in page],
+        items=[_row(row, gateways.get(row.gateway_id or 0)) for row in page],
         next_cursor=cursor,
         status_definitions=STATE_DEFINITIONS,
     )
 
 
-def _row(
-    message: Message, gateway: Gateway | None, context: Context, data: MessageListIn
-) -> MessageRow:
+def _row(message: Message, gateway: Gateway | None) -> MessageRow:
     return MessageRow(
         message_id=message.pk,
         batch_id=message.batch_id,
         contact_id=message.contact_id,
-        phone=phone_shown(message.phone, context.actor, full=data.show_phones),
+        phone=phone_shown(message.phone),
         country=message.country,
         state=message.state,
         reason=message.reason,

@@ -7,14 +7,12 @@ from decimal import Decimal
 
 from pydantic import Field
 
-from smsmarketing.contacts.operations.shapes import may_see_phones
 from smsmarketing.contacts.rules.phone import phone_mask
 from smsmarketing.gateways import transports
 from smsmarketing.gateways.models import Gateway, Message, Rate
 from smsmarketing.gateways.rules.messages import MEANINGS, SKIP_REASONS
 from smsmarketing.operations.canonical import decimal_text
-from smsmarketing.operations.errors import NotPermitted
-from smsmarketing.operations.types import Actor, Money, Output
+from smsmarketing.operations.types import Money, Output
 
 
 class RateRow(Output):
@@ -54,18 +52,9 @@ def rate_row(rate: Rate) -> RateRow:
     )
 
 
-def phone_shown(phone: str, actor: Actor, *, full: bool) -> str:
-    """The number masked, or whole when asked for by somebody who may see it [R-4.12].
-
-    Raises NotPermitted.
-    """
-    if not full:
-        return phone_mask(phone)
-    if not may_see_phones(actor):
-        raise NotPermitted(
-            "You may not see full numbers. Leave show_phones out to get them masked."
-        )
-    return phone
+def phone_shown(phone: str) -> str:
+    """The number masked; contacts.reveal alone gives it whole [R-4.12]."""
+    return phone_mask(phone) if phone else "erased"
 
 
 def error_meaning(gateway: Gateway | None, code: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from smsmarketing.contacts.models import Contact
 from smsmarketing.contacts.selectors.merged import merged_ids
 from smsmarketing.gateways.models import Message
-from smsmarketing.gateways.selectors.visibility import messages_visible
+from smsmarketing.gateways.selectors.visibility import inbound_visible, messages_visible
 from smsmarketing.operations.canonical import decimal_text
 from smsmarketing.operations.types import Actor
 
@@ -65,3 +65,8 @@ def contact_last_message(contact_id: int, brand_id: int) -> dict[str, Any]:
 def contact_message_test(contact: str) -> str:
     """SQL that is true when a message was ever made for the contact of this SQL expression."""
     return f"EXISTS (SELECT 1 FROM gateways_message g WHERE g.contact_id = {contact})"  # noqa: S608
+
+
+def reply_numbers(actor: Actor, inbound_ids: list[int]) -> dict[int, str]:
+    """The numbers that wrote these replies, of those the actor may see; empty once erased."""
+    return dict(inbound_visible(actor).filter(pk__in=inbound_ids).values_list("pk", "phone"))

@@ -1,0 +1,89 @@
+"""Giving out full numbers: counted per person and day, and written down one by one [R-4.12]."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.db import connection
+
+from smsmarketing.contacts.models import RevealBudget
+from smsmarketing.operations.audit import audit_append
+from smsmarketing.operations.errors import RateLimited
+from smsmarketing.operations.types import Actor
+
+REVEAL = "contacts.reveal"
+BUDGETS_KEPT = timedelta(days=7)
+
+_TAKE = """
+INSERT INTO contacts_revealbudget (user_id, day, used) VALUES (%(user)s, %(day)s, %(count)s)
+ON CONFLICT (user_id, day) DO UPDATE SET used = contacts_revealbudget.used + %(count)s
+RETURNING used
+"""
+
+
+def reveals_take(
+    actor: Actor,
+    subjects: Iterable[tuple[str, str]],
+    *,
+    reason: str,
+    now: datetime,
+    operation: str = REVEAL,
+) -> int:
+    """Take these numbers out of the person's budget of the day, and write each into the audit log;
+    returns how many are left today.
+
+    `subjects` are (object type, object id) of what the numbers belong to. In the caller's
+    transaction: what is refused later counts nothing. The row of the budget is what two calls of one
+    person wait on. Raises RateLimited when the budget does not suffice; then nothing is counted.
+    """
+    found = list(subjects)
+    limit = settings.PHONE_REVEALS_A_DAY
+    now = now.astimezone(UTC)
+    if not found:
+        return reveals_left(actor, now=now)
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, {"user": actor.user_id, "day": now.date(), "count": len(found)})
+        used = int(cursor.fetchone()[0])
+    if used > limit:
+        raise _exhausted(limit, asked=len(found), before=used - len(found), now=now)
+    for kind, object_id in found:
+        audit_append(
+            operation=operation,
+            outcome="revealed",
+            actor=actor,
+            object_type=kind,
+            object_id=object_id,
+            reason=reason,
+            facts={"numbers": len(found)},
+            at=now,
+        )
+    return limit - used
+
+
+def reveals_left(actor: Actor, *, now: datetime) -> int:
+    """Full numbers that the person may still see today (UTC)."""
+    day = now.astimezone(UTC).date()
+    row = RevealBudget.objects.filter(user_id=actor.user_id, day=day).first()
+    return max(0, settings.PHONE_REVEALS_A_DAY - (row.used if row else 0))
+
+
+def reveals_forget(*, now: datetime) -> int:
+    """Delete counts of days long past; returns how many."""
+    deleted, _ = RevealBudget.objects.filter(day__lt=(now - BUDGETS_KEPT).date()).delete()
+    return deleted
+
+
+def _exhausted(limit: int, *, asked: int, before: int, now: datetime) -> RateLimited:
+    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    seconds = int((midnight - now).total_seconds()) + 1
+    left = max(0, limit - before)
+    return RateLimited(
+        f"You may see {limit} full numbers a day; {left} are left and this asks for {asked}. The count"
+        f" begins again at 00:00 UTC on {midnight:%-d %B}. Until then a colleague with the right"
+        " contacts.phone_view can look, a list for many people is asked for as an export, and an"
+        " administrator can raise PHONE_REVEALS_A_DAY.",
+        retry_after_s=seconds,
+        details={"limit_per_day": limit, "left": left, "asked": asked},
+    )

@@ -107,6 +107,13 @@ class ContactAdmin(OperationAdmin):
         ),
         OperationButton(key="contacts.erase", label="Erase", icon="delete_forever", initial=_id),
         OperationButton(
+            key="contacts.reveal",
+            label="Reveal number",
+            icon="visibility",
+            when=lambda row: row.phone is not None,
+            initial=lambda row, actor: {"contact_ids": [row.pk]},
+        ),
+        OperationButton(
             key="contacts.restore",
             label="Restore",
             icon="restore_from_trash",

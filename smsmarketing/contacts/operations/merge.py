@@ -16,6 +16,7 @@ from smsmarketing.contacts.operations.contacts import (
 )
 from smsmarketing.contacts.operations.shapes import ContactRow, contact_row
 from smsmarketing.contacts.operations.trash import own_check
+from smsmarketing.contacts.rules.phone import phone_hide
 from smsmarketing.contacts.selectors import contacts_visible
 from smsmarketing.contacts.services.merging import (
     Forecast,
@@ -147,6 +148,7 @@ def _preview(context: Context, data: MergePreviewIn) -> MergePreviewOut:
     kept, other = _pair(context, data)
     found = merge_forecast(kept, other, take=data.take, now=context.now)
     states = states_of([kept, other], context.actor)
+    phones = [kept.phone or "", other.phone or ""]
     left = ConsentEvent.objects.filter(contact=other, direction="granted").count()
     context.audit_facts = {"contacts": [kept.pk, other.pk]}
     return MergePreviewOut(
@@ -157,14 +159,14 @@ def _preview(context: Context, data: MergePreviewIn) -> MergePreviewOut:
         fields=[
             MergeField(
                 name=untrusted_clean(choice.name),
-                kept=_text(choice.kept),
-                other=_text(choice.other),
-                result=_text(choice.result),
-                lost=_text(choice.lost),
+                kept=_text(choice.kept, phones),
+                other=_text(choice.other, phones),
+                result=_text(choice.result, phones),
+                lost=_text(choice.lost, phones),
             )
             for choice in found.fields
         ],
-        tags=[untrusted_clean(tag) for tag in found.tags],
+        tags=[_text(tag, phones) for tag in found.tags],
         lists_moved=found.lists,
         events_moved=found.events,
         consents_left=left,
@@ -175,8 +177,12 @@ def _preview(context: Context, data: MergePreviewIn) -> MergePreviewOut:
     )
 
 
-def _text(value: Any) -> str:
-    return "" if value is None else untrusted_clean(str(value))
+def _text(value: Any, phones: list[str]) -> str:
+    """Cleaned, and without the numbers of either [R-4.12]."""
+    text = "" if value is None else untrusted_clean(str(value))
+    for phone in phones:
+        text = phone_hide(text, phone)
+    return text
 
 
 def _words(found: Forecast, other: Contact, consents: int) -> list[str]:

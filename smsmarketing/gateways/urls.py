@@ -10,5 +10,6 @@ urlpatterns = [
         webhooks.receipt_view,
         name="webhook-receipt",
     ),
+    path("<slug:slug>/<str:secret>/events", webhooks.events_view, name="webhook-events"),
     path("<slug:slug>/<str:secret>/inbound", webhooks.inbound_view, name="webhook-inbound"),
 ]

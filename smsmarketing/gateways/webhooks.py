@@ -1,10 +1,12 @@
 """Where gateways post receipts and replies [R-10.1]-[R-10.5].
 
-`POST /webhooks/<slug>/<secret>/dlr/<message id>` and `POST /webhooks/<slug>/<secret>/inbound`. The
-body is stored before anything else happens; the answer is exactly what the transport says, or the
-provider repeats the call:
+`/webhooks/<slug>/<secret>/dlr/<message id>` for receipts that know their message by address,
+`…/events` for receipts and replies in the provider's own form, and `POST …/inbound` for replies in
+ours. The body is stored before anything else happens (of a GET its query); the answer is exactly
+what the transport says, or the provider repeats the call:
 
-- wrong secret, unknown gateway, foreign address: 403, counted, nothing stored, body not logged;
+- wrong secret, unknown gateway, foreign address, wrong or old signature: 403, counted, nothing
+  stored, body not logged;
 - too large: 413; unreadable (truncated, not JSON): stored as unusable and 400, so that a whole copy
   comes again;
 - unknown message id: stored and acknowledged, since a receipt may overtake the submit [R-10.3];
@@ -20,24 +22,38 @@ from datetime import timedelta
 from typing import NamedTuple
 
 import structlog
+from django.conf import settings
 from django.core.cache import cache
 from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError, InterfaceError
-from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    UnreadablePostError,
+)
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 from redis.exceptions import RedisError
 
 from smsmarketing.gateways import transports
-from smsmarketing.gateways.credentials import webhook_secret_matches
+from smsmarketing.gateways.credentials import (
+    CredentialsUnreadable,
+    credentials_read,
+    webhook_secret_matches,
+)
 from smsmarketing.gateways.intake import inbound_receive, receipt_store
 from smsmarketing.gateways.models import Gateway, Receipt
 from smsmarketing.gateways.transports.base import (
     MAX_WEBHOOK_BYTES,
     MESSAGE_ID_PARAMETER,
+    InboundEvent,
+    ReceiptEvent,
+    TransportConfig,
     TransportDataError,
     WebhookAck,
+    WebhookCall,
 )
 from smsmarketing.gateways.transports.inbound import inbound_ack, inbound_events
 
@@ -48,6 +64,8 @@ _REMEMBERED_S = 2.0
 _SAME_BODY_FOR = timedelta(hours=1)
 """An unreadable body that is repeated within this is kept once."""
 _LARGEST_ID = 2**63 - 1
+_FORM = "application/x-www-form-urlencoded"
+"""How the query of a GET is read: it is a form."""
 _gateways: dict[str, tuple[float, Gateway | None]] = {}
 
 
@@ -60,32 +78,26 @@ class _Taken(NamedTuple):
 
 
 @csrf_exempt
-@require_POST
+@require_http_methods(["GET", "POST"])
 def receipt_view(request: HttpRequest, slug: str, secret: str, message_id: int) -> HttpResponse:
-    """A delivery receipt for one of our messages."""
+    """A delivery receipt for one of our messages, or a few receipts that came together."""
 
     def handle(taken: _Taken) -> HttpResponse:
-        transport = transports.get(taken.gateway.transport)
-        problem = ""
-        try:
-            transport.webhook_events(
-                taken.body,
-                {"content-type": taken.content_type},
-                {MESSAGE_ID_PARAMETER: str(message_id)},
-            )
-        except TransportDataError as exc:
-            problem = f"{exc.code}: {exc}"
-        if problem:
-            known = message_id if message_id <= _LARGEST_ID else None
-            return _unusable(taken, problem, kind="dlr", message_id=known)
-        receipt_store(
-            taken.gateway.pk,
-            # An id that no row can have is kept without it: acknowledged, and unusable later.
-            message_id=message_id if message_id <= _LARGEST_ID else None,
-            raw=taken.body,
-            content_type=taken.content_type,
-        )
-        return _answer(transport.webhook_ack())
+        return _events_take(request, taken, message_id)
+
+    return _call(request, slug, secret, handle)
+
+
+@csrf_exempt
+@require_http_methods(["GET", "POST"])
+def events_view(request: HttpRequest, slug: str, secret: str) -> HttpResponse:
+    """Receipts and replies of a provider that has one address for everything.
+
+    A STOP in it holds before this answers [R-2.8]; receipts are applied later.
+    """
+
+    def handle(taken: _Taken) -> HttpResponse:
+        return _events_take(request, taken, None)
 
     return _call(request, slug, secret, handle)
 
@@ -105,6 +117,36 @@ def inbound_view(request: HttpRequest, slug: str, secret: str) -> HttpResponse:
         return _answer(inbound_ack())
 
     return _call(request, slug, secret, handle)
+
+
+def _events_take(request: HttpRequest, taken: _Taken, message_id: int | None) -> HttpResponse:
+    """Understand the call; keep receipts for later, obey replies now, and answer as the provider
+    expects.
+    """
+    transport = transports.get(taken.gateway.transport)
+    if request.method not in transport.webhook_methods:
+        return HttpResponseNotAllowed(sorted(transport.webhook_methods))
+    # An id that no row can have is kept without it: acknowledged, and unusable later.
+    known = message_id if message_id is not None and message_id <= _LARGEST_ID else None
+    try:
+        events = transport.webhook_events(
+            taken.body,
+            {"content-type": taken.content_type},
+            {} if message_id is None else {MESSAGE_ID_PARAMETER: str(message_id)},
+        )
+    except TransportDataError as exc:
+        return _unusable(taken, f"{exc.code}: {exc}", kind="dlr", message_id=known)
+    for event in events:
+        if isinstance(event, InboundEvent):
+            inbound_receive(taken.gateway, event, raw=taken.body)
+    if any(isinstance(event, ReceiptEvent) for event in events):
+        receipt_store(
+            taken.gateway.pk,
+            message_id=known,
+            raw=taken.body,
+            content_type=taken.content_type,
+        )
+    return _answer(transport.webhook_ack())
 
 
 def _call(
@@ -127,9 +169,14 @@ def _call(
             return HttpResponse(status=413)
         except UnreadablePostError:
             return HttpResponse(status=400)
+        content_type = request.META.get("CONTENT_TYPE", "")
+        if request.method == "GET":
+            body, content_type = request.META.get("QUERY_STRING", "").encode("latin-1"), _FORM
         if len(body) > MAX_WEBHOOK_BYTES:
             return HttpResponse(status=413)
-        return handle(_Taken(gateway, body, request.META.get("CONTENT_TYPE", "")))
+        if not _signed(gateway, request, body):
+            return _refuse(slug, "signature")
+        return handle(_Taken(gateway, body, content_type))
     except (DatabaseError, InterfaceError):
         logger.exception("webhook_not_stored", gateway=slug)
         response = HttpResponse("Try again later.", status=503, content_type="text/plain")
@@ -158,6 +205,24 @@ def _address_allowed(gateway: Gateway, address: str) -> bool:
         )
     except ValueError:
         return False
+
+
+def _signed(gateway: Gateway, request: HttpRequest, body: bytes) -> bool:
+    """Whether the provider's own signature fits [R-10.1]; a gateway whose secrets cannot be read
+    believes nobody.
+    """
+    call = WebhookCall(
+        url=settings.PUBLIC_BASE_URL.rstrip("/") + request.get_full_path(),
+        body=body,
+        headers={name.lower(): value for name, value in request.headers.items()},
+        now=timezone.now(),
+    )
+    try:
+        config = TransportConfig(base_url=gateway.base_url, credentials=credentials_read(gateway))
+        transports.get(gateway.transport).webhook_check(call, config)
+    except (TransportDataError, CredentialsUnreadable):
+        return False
+    return True
 
 
 def _refuse(slug: str, why: str) -> HttpResponse:

@@ -103,7 +103,7 @@ class TestSubmitRequest:
         config = TransportConfig(base_url="https://x.example", credentials={"token": token})
         with pytest.raises(TransportDataError) as refusal:
             VERTEXSMS.submit_request(message(), config)
-        assert refusal.value.code == "token"
+        assert refusal.value.code == "credentials"
 
     def test_shows_no_number_text_or_token_in_a_repr(self) -> None:
         planned = message(body="Secret sale", dlr_url="https://sms.example/secret-path")

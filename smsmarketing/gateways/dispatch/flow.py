@@ -218,7 +218,7 @@ class Flow:
         try:
             return self.road.request(row, closes_at=closes_at, now=timezone.now())  # type: ignore[arg-type]
         except TransportDataError as exc:
-            if exc.code == "token":
+            if exc.code == "credentials":
                 self.health.at_fault = str(exc)
                 self._answered.append(not_started(row.id, marked.attempt))
             else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 
@@ -66,6 +66,7 @@ class Road:
                 body=row.body,
                 parts=row.parts,
                 validity_s=validity,
+                expires_at=None if validity is None else now + timedelta(seconds=validity),
                 priority=(
                     _PRIORITIES.get(self.plan.purpose, "normal")
                     if capabilities.priority

@@ -57,11 +57,24 @@ class ReceiptsReport:
 
 
 class _Read(NamedTuple):
-    """A receipt that was understood."""
+    """One report of a receipt that was understood; a provider may put several into one call."""
 
     receipt: Receipt
+    position: int
     message_id: int
     event: ReceiptEvent
+
+    @property
+    def key(self) -> tuple[int, int]:
+        return self.receipt.pk, self.position
+
+
+_Marks = dict[tuple[int, int], tuple[str, str]]
+"""(receipt, position of the report in it) → state word and note."""
+_WEIGHT = ("duplicate", "late", "applied", "unusable", "parked")
+"""Of several reports in one receipt the last word of these stands for all: what is parked is read
+again, and then the others are duplicates.
+"""
 
 
 class _Moved(NamedTuple):
@@ -150,29 +163,40 @@ def _chunk_apply(state: str, report: ReceiptsReport, now: datetime) -> int:
         )
         if not receipts:
             return 0
-        marks: dict[int, tuple[str, str]] = {}
+        marks: _Marks = {}
         read = list(_read(receipts, marks))
         moved: list[_Moved] = []
         for wave in _rounds(read):
             moved += _wave_apply(wave, marks, now)
         _rest_explain(read, marks, now)
+        folded = _folded(marks)
         with connection.cursor() as cursor:
             cursor.execute(
                 RECEIPTS_MARK,
                 {
-                    "ids": list(marks),
-                    "states": [word for word, _ in marks.values()],
-                    "notes": [note for _, note in marks.values()],
+                    "ids": list(folded),
+                    "states": [word for word, _ in folded.values()],
+                    "notes": [note for _, note in folded.values()],
                     "now": now,
                 },
             )
         _follow(moved, now)
-    for word, _ in marks.values():
+    for word, _ in folded.values():
         setattr(report, word, getattr(report, word) + 1)
     return len(receipts)
 
 
-def _read(receipts: Sequence[Receipt], marks: dict[int, tuple[str, str]]) -> Iterable[_Read]:
+def _folded(marks: _Marks) -> dict[int, tuple[str, str]]:
+    """One word and note a receipt."""
+    folded: dict[int, tuple[str, str]] = {}
+    for (receipt_id, _), mark in marks.items():
+        before = folded.get(receipt_id)
+        if before is None or _WEIGHT.index(mark[0]) > _WEIGHT.index(before[0]):
+            folded[receipt_id] = mark
+    return folded
+
+
+def _read(receipts: Sequence[Receipt], marks: _Marks) -> Iterable[_Read]:
     """Understand each body; what cannot be understood is marked with the reason."""
     ids = {receipt.gateway_id for receipt in receipts}
     names = dict(Gateway.objects.filter(pk__in=ids).values_list("pk", "transport"))
@@ -186,17 +210,23 @@ def _read(receipts: Sequence[Receipt], marks: dict[int, tuple[str, str]]) -> Ite
                 bytes(receipt.raw), {"content-type": receipt.content_type}, query
             )
         except TransportDataError as exc:
-            marks[receipt.pk] = ("unusable", f"{exc.code}: {exc}"[:200])
+            marks[receipt.pk, 0] = ("unusable", f"{exc.code}: {exc}"[:200])
             continue
-        event = next((each for each in events if isinstance(each, ReceiptEvent)), None)
-        if event is None or event.our_message_id is None:
-            marks[receipt.pk] = ("unusable", "It carries no message id of ours.")
-        elif event.status not in RECEIPT_STATES:
-            # Never guessed [R-10.4]; a person adds the code to the transport and replays.
-            marks[receipt.pk] = ("unusable", f"unknown_code: status {event.raw_status}"[:200])
-            logger.warning("receipt_unknown_code", receipt_id=receipt.pk, status=event.raw_status)
-        else:
-            yield _Read(receipt, event.our_message_id, event)
+        reports = [each for each in events if isinstance(each, ReceiptEvent)]
+        if not reports:
+            marks[receipt.pk, 0] = ("unusable", "It carries no report of a message.")
+        for position, event in enumerate(reports):
+            if event.our_message_id is None:
+                marks[receipt.pk, position] = ("unusable", "It carries no message id of ours.")
+            elif event.status not in RECEIPT_STATES:
+                # Never guessed [R-10.4]; a person adds the code to the transport and replays.
+                note = f"unknown_code: status {event.raw_status}"[:200]
+                marks[receipt.pk, position] = ("unusable", note)
+                logger.warning(
+                    "receipt_unknown_code", receipt_id=receipt.pk, status=event.raw_status
+                )
+            else:
+                yield _Read(receipt, position, event.our_message_id, event)
 
 
 def _rounds(read: Sequence[_Read]) -> list[list[_Read]]:
@@ -212,9 +242,8 @@ def _rounds(read: Sequence[_Read]) -> list[list[_Read]]:
     return rounds
 
 
-def _wave_apply(
-    wave: Sequence[_Read], marks: dict[int, tuple[str, str]], now: datetime
-) -> list[_Moved]:
+def _wave_apply(wave: Sequence[_Read], marks: _Marks, now: datetime) -> list[_Moved]:
+    """Move the messages of one round; no message is twice in it."""
     events = [each.event for each in wave]
     with connection.cursor() as cursor:
         cursor.execute(
@@ -234,14 +263,16 @@ def _wave_apply(
             },
         )
         moved = [_Moved(*row) for row in cursor.fetchall()]
+    positions = {(each.receipt.pk, each.message_id): each.key for each in wave}
     for each in moved:
-        marks[each.receipt_id] = ("applied", f"{each.before} to {each.after}")
+        key = positions[each.receipt_id, each.message_id]
+        marks[key] = ("applied", f"{each.before} to {each.after}")
     return moved
 
 
-def _rest_explain(read: Sequence[_Read], marks: dict[int, tuple[str, str]], now: datetime) -> None:
+def _rest_explain(read: Sequence[_Read], marks: _Marks, now: datetime) -> None:
     """Why the other receipts moved nothing."""
-    rest = [each for each in read if each.receipt.pk not in marks]
+    rest = [each for each in read if each.key not in marks]
     found: dict[int, tuple[str, int | None]] = {
         row[0]: (row[1], row[2])
         for row in Message.objects.filter(pk__in={each.message_id for each in rest}).values_list(
@@ -253,15 +284,15 @@ def _rest_explain(read: Sequence[_Read], marks: dict[int, tuple[str, str]], now:
         target = RECEIPT_STATES[each.event.status]
         waiting = now - each.receipt.received_at < PARKED_FOR
         if state == "handing_over" or (not state and waiting):
-            marks[each.receipt.pk] = ("parked", state or "no such message yet")
+            marks[each.key] = ("parked", state or "no such message yet")
         elif not state or gateway_id != each.receipt.gateway_id:
-            marks[each.receipt.pk] = ("unusable", "This gateway was not given such a message.")
+            marks[each.key] = ("unusable", "This gateway was not given such a message.")
         elif state == target:
-            marks[each.receipt.pk] = ("duplicate", state)
+            marks[each.key] = ("duplicate", state)
         elif RANK[state] >= RANK[target]:
-            marks[each.receipt.pk] = ("late", f"{target} after {state}")
+            marks[each.key] = ("late", f"{target} after {state}")
         else:
-            marks[each.receipt.pk] = ("unusable", f"{target} cannot follow {state}")
+            marks[each.key] = ("unusable", f"{target} cannot follow {state}")
 
 
 def _follow(moved: Sequence[_Moved], now: datetime) -> None:

@@ -1,9 +1,28 @@
 """Carrier protocols by name. `get("vertexsms")` is one; a gateway row stores the name."""
 
+from smsmarketing.gateways.transports.bandwidth import Bandwidth
 from smsmarketing.gateways.transports.base import Transport
+from smsmarketing.gateways.transports.infobip import Infobip
+from smsmarketing.gateways.transports.sinch import Sinch
+from smsmarketing.gateways.transports.smsapi import SmsApi
+from smsmarketing.gateways.transports.telnyx import Telnyx
+from smsmarketing.gateways.transports.twilio import Twilio
 from smsmarketing.gateways.transports.vertexsms import VertexSms
+from smsmarketing.gateways.transports.vonage import Vonage
+from smsmarketing.gateways.transports.vonage_messages import VonageMessages
 
-_REGISTRY: dict[str, Transport] = {transport.name: transport for transport in (VertexSms(),)}
+_ALL: tuple[Transport, ...] = (
+    Bandwidth(),
+    Infobip(),
+    Sinch(),
+    SmsApi(),
+    Telnyx(),
+    Twilio(),
+    VertexSms(),
+    Vonage(),
+    VonageMessages(),
+)
+_REGISTRY: dict[str, Transport] = {transport.name: transport for transport in _ALL}
 
 
 def names() -> tuple[str, ...]:

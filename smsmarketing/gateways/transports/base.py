@@ -130,6 +130,8 @@ class OutboundMessage:
     parts: int
     validity_s: int | None = None
     """Seconds after which the provider must give up; None = the provider's default."""
+    expires_at: datetime | None = None
+    """The same as a moment (aware UTC), for providers that take one; set whenever `validity_s` is."""
     priority: Priority = "normal"
     dlr_url: str = field(default="", repr=False)
     """Where receipts go; it carries a secret path and our message id, the caller builds it. Empty =
@@ -224,6 +226,8 @@ class InboundEvent:
     text: str = field(repr=False)
     received_at: datetime | None = None
     """Aware UTC when the provider says it, else None."""
+    provider_action: Literal["", "stop", "start", "help"] = ""
+    """What the provider itself understood and already did on its side, e.g. Twilio's OptOutType."""
 
 
 WebhookEvent = ReceiptEvent | InboundEvent
@@ -240,6 +244,26 @@ class ErrorMeaning(NamedTuple):
     """
     number: NumberFault | None = None
     """What the code says of the number itself (compliance §2.5); None: nothing certain."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookCall:
+    """One call of a provider, as far as its signature covers it."""
+
+    url: str = field(repr=False)
+    """The public address that was called, query included [R-10.1]."""
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    """Names in lower case."""
+    now: datetime
+
+
+class CredentialField(NamedTuple):
+    """One thing a person enters so that the gateway can be used."""
+
+    name: str
+    label: str
+    required: bool = True
 
 
 class WebhookAck(NamedTuple):
@@ -289,9 +313,14 @@ class Transport(Protocol):
     """
 
     name: str
+    label: str
+    """The provider's name for people."""
     capabilities: Capabilities
+    credential_fields: tuple[CredentialField, ...]
+    webhook_methods: frozenset[str]
+    """How the provider calls: POST, or also GET with everything in the query."""
     errors: Mapping[str, ErrorMeaning]
-    """Receipt codes as text → class, meaning and state."""
+    """Codes as text → class, meaning, and the state when a receipt carries it."""
 
     def submit_request(self, message: OutboundMessage, config: TransportConfig) -> SubmitRequest:
         """Describe the request. Raises TransportDataError when the message cannot be expressed (a
@@ -308,6 +337,12 @@ class Transport(Protocol):
     def transport_failure(self, kind: FailureKind, *, sent: bool) -> SubmitResult:
         """Read the absence of an answer: before anything left = not accepted, after that =
         ambiguous.
+        """
+        ...
+
+    def webhook_check(self, call: WebhookCall, config: TransportConfig) -> None:
+        """Believe the call or not [R-10.1], [R-10.2]. Raises TransportDataError with the code
+        `signature` or `too_old`; a provider without signatures raises nothing.
         """
         ...
 

@@ -9,7 +9,6 @@ over a malformed optional field.
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from smsmarketing.gateways.transports import payload
 from smsmarketing.gateways.transports.base import InboundEvent, TransportDataError, WebhookAck
@@ -43,7 +42,7 @@ def inbound_events(
             sender=sender,
             recipient=address_normal(fields.get("to")) or "",
             text=payload.text_clean(text),
-            received_at=_moment(fields.get("received_at")),
+            received_at=payload.moment(fields.get("received_at")),
         )
     ]
 
@@ -68,13 +67,3 @@ def address_normal(value: object) -> str | None:
         return f"+{international[1]}"
     stripped = value.strip()
     return stripped if _ADDRESS.fullmatch(stripped) else None
-
-
-def _moment(value: object) -> datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value.strip())
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None

@@ -8,6 +8,7 @@ sentence.
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 from smsmarketing.gateways.transports.base import MAX_WEBHOOK_BYTES, TransportDataError
@@ -71,6 +72,22 @@ def form_fields(body: bytes, *, limit: int = MAX_WEBHOOK_BYTES) -> Mapping[str, 
     for name, value in pairs:
         fields.setdefault(name, value)
     return fields
+
+
+def mapping(value: object) -> Mapping[str, object]:
+    """The value when it is an object, else an empty one: what strangers nest is never trusted."""
+    return value if isinstance(value, dict) else {}
+
+
+def moment(value: object) -> datetime | None:
+    """An ISO 8601 time as aware UTC (without an offset it is taken as UTC); else None."""
+    if not isinstance(value, str):
+        return None
+    try:
+        found = datetime.fromisoformat(value.strip())
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def identifier(value: object) -> str | None:

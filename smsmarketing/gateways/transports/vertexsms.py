@@ -13,17 +13,28 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import NamedTuple
 
 from smsmarketing.gateways.transports import payload
+from smsmarketing.gateways.transports.answers import (
+    MOVED,
+    Verdict,
+    credential,
+    no_answer,
+    parts_of,
+    recipient_digits,
+    refusal,
+    retry_after,
+    validity_within,
+    verdict_of,
+)
 from smsmarketing.gateways.transports.base import (
     MESSAGE_ID_PARAMETER,
     Capabilities,
+    CredentialField,
     ErrorClass,
     ErrorMeaning,
     FailureKind,
     OutboundMessage,
-    Outcome,
     ReceiptEvent,
     ReceiptStatus,
     SubmitRequest,
@@ -31,80 +42,61 @@ from smsmarketing.gateways.transports.base import (
     TransportConfig,
     TransportDataError,
     WebhookAck,
+    WebhookCall,
     WebhookEvent,
 )
 
 MIN_VALIDITY_S = 360
 MAX_VALIDITY_S = 432_000
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _REFUSED_FIELD = re.compile(r"field '([A-Za-z]{1,20})'")
-_MAX_PARTS = 255  # the UDH counts parts in one octet
 
 
-class _Verdict(NamedTuple):
-    """What a status code of the submit answer means."""
-
-    outcome: Outcome
-    error_class: ErrorClass
-    meaning: str
-
-    @property
-    def definitely_not_accepted(self) -> bool:
-        return self.outcome in {"rejected", "throttled", "retryable"}
-
-
-_HTTP: Mapping[int, _Verdict] = {
-    301: _Verdict(
-        "rejected", "auth", "The gateway address has moved. Correct the base URL of the gateway."
-    ),
-    307: _Verdict(
-        "rejected", "auth", "The gateway address has moved. Correct the base URL of the gateway."
-    ),
-    308: _Verdict(
-        "rejected", "auth", "The gateway address has moved. Correct the base URL of the gateway."
-    ),
-    400: _Verdict("rejected", "content", "VertexSMS refused the request as invalid."),
-    401: _Verdict(
+_HTTP: Mapping[int, Verdict] = {
+    301: verdict_of("auth", MOVED),
+    307: verdict_of("auth", MOVED),
+    308: verdict_of("auth", MOVED),
+    400: Verdict("rejected", "content", "VertexSMS refused the request as invalid."),
+    401: Verdict(
         "rejected",
         "auth",
         "VertexSMS did not accept the API token. Enter a valid token on the gateway.",
     ),
-    403: _Verdict(
+    403: Verdict(
         "rejected",
         "auth",
         "VertexSMS refuses this account or token. Check its rights with the provider.",
     ),
-    404: _Verdict(
+    404: Verdict(
         "rejected", "auth", "There is no submit address there. Correct the base URL of the gateway."
     ),
-    405: _Verdict(
+    405: Verdict(
         "rejected", "auth", "The address takes no submits. Correct the base URL of the gateway."
     ),
-    409: _Verdict(
+    409: Verdict(
         "retryable", "soft", "VertexSMS reports a conflict and did not complete the request."
     ),
-    429: _Verdict("throttled", "throttle", "VertexSMS asks to slow down."),
+    429: Verdict("throttled", "throttle", "VertexSMS asks to slow down."),
     # 503 is documented as "unable to handle the request"; 500 and 501 only as "server error", which
     # may come after the message was queued, so they are never resent blindly whatever "please try
     # again" invites to.
-    500: _Verdict(
+    500: Verdict(
         "ambiguous",
         "ambiguous",
         "VertexSMS had a server error; the message may or may not be queued.",
     ),
-    501: _Verdict(
+    501: Verdict(
         "ambiguous",
         "ambiguous",
         "VertexSMS had a server error; the message may or may not be queued.",
     ),
-    503: _Verdict(
+    503: Verdict(
         "throttled",
         "throttle",
         "VertexSMS is overloaded or in maintenance and did not take the message.",
     ),
 }
-_OTHER_REFUSAL = _Verdict("rejected", "content", "VertexSMS refused the request.")
-_UNCLEAR = _Verdict(
+_OTHER_REFUSAL = Verdict("rejected", "content", "VertexSMS refused the request.")
+_UNCLEAR = Verdict(
     "ambiguous", "ambiguous", "The answer of VertexSMS cannot be read; the message may be queued."
 )
 # A request timeout may be told by a proxy after the request was passed on.
@@ -117,18 +109,6 @@ _FIELDS: Mapping[str, tuple[ErrorClass, str]] = {
     ),
     "to": ("hard", "VertexSMS refused the recipient's number as invalid."),
     "message": ("content", "VertexSMS refused the text of the message."),
-}
-
-_FAILURES: Mapping[FailureKind, str] = {
-    "dns": "The name of the gateway cannot be resolved.",
-    "connect": "The gateway does not accept connections.",
-    "connect_timeout": "The gateway did not accept a connection in time.",
-    "tls": "No trusted TLS connection to the gateway could be made.",
-    "bad_request": "The gateway's address is not a usable URL. Correct its base URL.",
-    "not_started": "Sending was stopped before this message was handed over.",
-    "timeout": "The gateway did not answer in time; the message may be queued.",
-    "reset": "The connection was lost before the answer; the message may be queued.",
-    "protocol": "The gateway's answer is not HTTP; the message may be queued.",
 }
 
 _ERRORS: Mapping[str, ErrorMeaning] = {
@@ -165,6 +145,9 @@ class VertexSms:
     """Transport of VertexSMS. Credentials: `token`. The base URL is `https://api.vertexsms.com`."""
 
     name = "vertexsms"
+    label = "VertexSMS"
+    credential_fields: tuple[CredentialField, ...] = (CredentialField("token", "API token"),)
+    webhook_methods = frozenset({"POST"})
     errors: Mapping[str, ErrorMeaning] = MappingProxyType(dict(_ERRORS))
     capabilities = Capabilities(
         dlr=True,
@@ -186,10 +169,8 @@ class VertexSms:
         that is not E.164 and for a validity below 360 s: rounding it up could deliver after the
         quiet hours began.
         """
-        if not _E164.fullmatch(message.to):
-            raise TransportDataError("not_e164", "The recipient is not an E.164 number.")
         fields = {
-            "to": message.to[1:],
+            "to": recipient_digits(message),
             "from": message.sender.removeprefix("+"),
             "message": message.body,
         }
@@ -200,12 +181,9 @@ class VertexSms:
         if message.test_mode is not None:
             fields["testMode"] = message.test_mode
         document: dict[str, str | int] = {**fields}
-        if message.validity_s is not None:
-            if message.validity_s < MIN_VALIDITY_S:
-                raise TransportDataError(
-                    "validity", f"VertexSMS takes no validity below {MIN_VALIDITY_S} seconds."
-                )
-            document["expireIn"] = min(message.validity_s, MAX_VALIDITY_S)
+        validity_s = validity_within(message, (MIN_VALIDITY_S, MAX_VALIDITY_S), self.label)
+        if validity_s is not None:
+            document["expireIn"] = validity_s
         return SubmitRequest(
             "POST",
             config.base_url.rstrip("/") + "/sms",
@@ -219,26 +197,20 @@ class VertexSms:
         well be queued.
         """
         if 200 <= status < 300:
-            return _accepted(headers, body) or _failed(_UNCLEAR, code=f"http_{status}", raw=body)
+            return _accepted(headers, body) or refusal(_UNCLEAR, code=f"http_{status}", raw=body)
         verdict = _HTTP.get(status)
         if verdict is None:
-            refusal = 400 <= status < 500 and status not in _MAY_HAVE_PASSED
-            verdict = _OTHER_REFUSAL if refusal else _UNCLEAR
+            refused = 400 <= status < 500 and status not in _MAY_HAVE_PASSED
+            verdict = _OTHER_REFUSAL if refused else _UNCLEAR
         if status == 400:
             return _invalid(body)
-        wait = headers.get("retry-after", "")
-        retry_after_s = int(wait) if wait.isdecimal() and wait.isascii() and len(wait) < 6 else None
-        return _failed(verdict, code=f"http_{status}", raw=body, retry_after_s=retry_after_s)
+        return refusal(verdict, code=f"http_{status}", raw=body, retry_after_s=retry_after(headers))
 
     def transport_failure(self, kind: FailureKind, *, sent: bool) -> SubmitResult:
-        if sent:
-            verdict = _Verdict("ambiguous", "ambiguous", _FAILURES[kind])
-        else:
-            # TLS and URL faults do not heal by themselves: they stop the gateway like a refused
-            # token does.
-            lasting = kind in {"tls", "bad_request"}
-            verdict = _Verdict("retryable", "auth" if lasting else "soft", _FAILURES[kind])
-        return _failed(verdict, code=f"net_{kind}")
+        return no_answer(kind, sent=sent)
+
+    def webhook_check(self, call: WebhookCall, config: TransportConfig) -> None:
+        """VertexSMS signs nothing: the secret path and its networks have to do (providers.md A1)."""
 
     def webhook_events(
         self, body: bytes, headers: Mapping[str, str], query: Mapping[str, str]
@@ -280,14 +252,10 @@ class VertexSms:
 
 @lru_cache(maxsize=64)
 def _headers(token: str) -> tuple[tuple[str, str], ...]:
-    if not token or not token.isascii() or not token.isprintable():
-        raise TransportDataError(
-            "token", "The gateway has no usable VertexSMS token. Enter it on the gateway."
-        )
     return (
         ("Content-Type", "application/json"),
         ("Accept", "application/json"),
-        ("X-VertexSMS-Token", token),
+        ("X-VertexSMS-Token", credential(token, "token", "VertexSMS")),
     )
 
 
@@ -299,13 +267,11 @@ def _accepted(headers: Mapping[str, str], body: bytes) -> SubmitResult | None:
     first = payload.identifier(value[0]) if isinstance(value, list) and value else None
     if first is None:
         return None
-    parts = headers.get("x-vertexsms-amount-sent", "").strip()
-    billed = int(parts) if parts.isascii() and parts.isdecimal() and len(parts) < 4 else 0
     return SubmitResult(
         outcome="accepted",
         definitely_not_accepted=False,
         gateway_message_id=first,
-        parts_billed=billed if 0 < billed <= _MAX_PARTS else None,
+        parts_billed=parts_of(headers.get("x-vertexsms-amount-sent", "").strip()),
         raw=body,
     )
 
@@ -321,27 +287,11 @@ def _invalid(body: bytes) -> SubmitResult:
         sentence = None
     field = _REFUSED_FIELD.search(sentence[:500]) if isinstance(sentence, str) else None
     if field is None:
-        return _failed(verdict, code="http_400", raw=body)
+        return refusal(verdict, code="http_400", raw=body)
     error_class, meaning = _FIELDS.get(
         field[1], (verdict.error_class, f"VertexSMS refused the field {field[1]}.")
     )
-    return _failed(
-        _Verdict("rejected", error_class, meaning), code=f"http_400_{field[1]}", raw=body
-    )
-
-
-def _failed(
-    verdict: _Verdict, *, code: str, raw: bytes = b"", retry_after_s: int | None = None
-) -> SubmitResult:
-    return SubmitResult(
-        outcome=verdict.outcome,
-        definitely_not_accepted=verdict.definitely_not_accepted,
-        error_class=verdict.error_class,
-        error_code=code,
-        error_text=verdict.meaning,
-        retry_after_s=retry_after_s,
-        raw=raw,
-    )
+    return refusal(Verdict("rejected", error_class, meaning), code=f"http_400_{field[1]}", raw=body)
 
 
 def _receipt_status(raw_status: str, meaning: ErrorMeaning | None) -> ReceiptStatus:

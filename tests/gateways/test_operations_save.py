@@ -162,9 +162,37 @@ def test_the_token_is_entered_on_the_server(
     out = capsys.readouterr().out
     assert "new-token" not in out
     assert world.secret in out
-    assert AuditEntry.objects.filter(operation="gateways.credentials", outcome="token").exists()
+    assert AuditEntry.objects.filter(
+        operation="gateways.credentials", outcome="credentials"
+    ).exists()
     call_command("gateway_credentials", world.gateway.slug, "--new-webhook-secret")
     assert world.secret not in capsys.readouterr().out
+    before = bytes(Gateway.objects.get(pk=world.gateway.pk).credentials)
     monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
     with pytest.raises(CommandError):
         call_command("gateway_credentials", world.gateway.slug)
+    assert bytes(Gateway.objects.get(pk=world.gateway.pk).credentials) == before
+
+
+def test_every_provider_asks_for_its_own_secrets(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import io
+    import sys
+
+    Gateway.objects.filter(pk=world.gateway.pk).update(transport="twilio")
+    call_command("gateway_credentials", world.gateway.slug, "--fields")
+    asked = capsys.readouterr().out
+    assert asked.splitlines()[:2] == [
+        "account_sid: Account SID (AC…)",
+        "auth_token: Auth token (also signs its webhooks)",
+    ]
+    assert "(optional)" in asked
+    monkeypatch.setattr(sys, "stdin", io.StringIO("AC1\nsecret\n\n\nMG1\n"))
+    call_command("gateway_credentials", world.gateway.slug)
+    assert credentials_read(Gateway.objects.get(pk=world.gateway.pk)) == {
+        "account_sid": "AC1",
+        "auth_token": "secret",
+        "messaging_service_sid": "MG1",
+    }
+    assert "/events" in capsys.readouterr().out

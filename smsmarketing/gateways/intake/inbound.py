@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -69,6 +70,7 @@ def _receive(gateway: Gateway, event: InboundEvent, raw: bytes, now: datetime) -
         scope_asked=scope_question_open(event.sender, brand, now),
         names=_names(contact, brand),
     )
+    found = _provider_heard(event, found)
     message, created = InboundMessage.objects.get_or_create(
         gateway=gateway,
         external_id=_external_id(event, raw),
@@ -93,6 +95,15 @@ def _receive(gateway: Gateway, event: InboundEvent, raw: bytes, now: datetime) -
         _obey(message, sender, found, now, waits=waits is not None)
         _note(message)
     return message
+
+
+def _provider_heard(event: InboundEvent, found: Classification) -> Classification:
+    """A provider that already blocks the person on its side is believed: its word for "no" may be one
+    that only it knows. Its word for START or HELP is not: that only our own rules may say.
+    """
+    if event.provider_action != "stop" or found.action == "opt_out":
+        return found
+    return replace(found, action="opt_out", level="exact", keyword="provider")
 
 
 def _note(message: InboundMessage) -> None:

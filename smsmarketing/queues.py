@@ -10,6 +10,7 @@ ROUTES = {
     "approvals.run_request": {"queue": "callbacks"},
     "campaigns.materialise": {"queue": "marketing"},
     "contacts.import_folder_look": {"queue": "imports"},
+    "contacts.export_work": {"queue": "imports"},
     "contacts.import_work": {"queue": "imports"},
     "gateways.batch_run": {"queue": "marketing"},
     "gateways.batch_run_transactional": {"queue": "transactional"},

@@ -15,6 +15,7 @@ from smsmarketing.contacts.services import send_states_expire
 from smsmarketing.contacts.services.consent_end import consents_expire
 from smsmarketing.contacts.services.double_opt_in import double_opt_ins_expire
 from smsmarketing.contacts.services.erasing import erase_work, erasures_open, trash_expire
+from smsmarketing.contacts.services.exports import export_work, exports_expire, exports_stalled
 from smsmarketing.contacts.services.imports import import_work, imports_expire, imports_stalled
 from smsmarketing.contacts.services.imports.folders import folder_run, folders_due
 from smsmarketing.contacts.services.lifting import suppressions_expire
@@ -28,6 +29,8 @@ logger = structlog.get_logger("smsmarketing.contacts.consent")
 BEAT = {
     "contacts.import_folders_sweep": 60.0,
     "contacts.erasures_sweep": 300.0,
+    "contacts.exports_expire": 3600.0,
+    "contacts.exports_sweep": 60.0,
     "contacts.imports_sweep": 30.0,
     "contacts.imports_expire": 3600.0,
     "contacts.consents_expire": 600.0,
@@ -152,3 +155,22 @@ def tag_rename_task(old: str, new: str, brand_ids: list[int]) -> None:
         with transaction.atomic():
             if not tag_rename(old, new, brand_ids=brand_ids):
                 return
+
+
+@shared_task(name="contacts.export_work")
+def export_work_task(export_id: str) -> None:
+    """Make a large file that somebody asked for."""
+    export_work(export_id)
+
+
+@shared_task(name="contacts.exports_sweep", expires=60)
+def exports_sweep_task() -> None:
+    """Find files again whose worker died or whose task was lost."""
+    for export_id in exports_stalled():
+        export_work_task.apply_async(kwargs={"export_id": export_id})
+
+
+@shared_task(name="contacts.exports_expire", expires=3600)
+def exports_expire_task() -> None:
+    """Delete files whose time is over."""
+    exports_expire()

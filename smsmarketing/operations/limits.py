@@ -18,6 +18,9 @@ DEFAULT_LIMITS: Mapping[str, int] = {"read": 60, "preview": 20, "write": 10, "ou
 limits off.
 """
 
+PERSON_LIMITS: Mapping[str, int] = {"search": 30}
+"""Calls per minute and person on all surfaces together: nobody finds numbers by trying [R-4.13]."""
+
 _WINDOW = timedelta(minutes=1)
 
 _COUNT = """
@@ -41,9 +44,12 @@ def rate_count(
 ) -> None:
     """Count this call, in its own short transaction. Raises RateLimited when the minute is used up.
 
-    People in the browser, the command line and jobs are not limited. Only the first refusal of a
+    People in the browser, the command line and jobs are not limited, but for what carries a
+    `person_limit`. Only the first refusal of a
     minute is audited, so that a flood does not fill the audit chain.
     """
+    if operation.person_limit:
+        person_count(operation.person_limit, actor=actor, now=now)
     limits = getattr(settings, "OPERATION_RATE_LIMITS", DEFAULT_LIMITS)
     if not limits or actor.is_session or actor.surface not in {Surface.REST, Surface.MCP}:
         return
@@ -54,7 +60,7 @@ def rate_count(
     calls = _counted(principal, kind, window)
     if calls <= limit:
         return
-    seconds = max(1, int((window + _WINDOW - now).total_seconds()) + 1)
+    seconds = _seconds_left(window, now)
     refusal = RateLimited(
         f"This token may make {limit} {kind} calls a minute. Wait {seconds} seconds, then go on.",
         retry_after_s=seconds,
@@ -62,6 +68,35 @@ def rate_count(
     )
     refusal.audited = calls == limit + 1
     raise refusal
+
+
+def person_count(name: str, *, actor: Actor, now: datetime) -> None:
+    """Count a call that is limited per person on every surface [R-4.13]; jobs are not.
+
+    For what asks beside `execute()` too, such as the search box of an admin list. Raises
+    RateLimited; only the first refusal of a minute is audited.
+    """
+    if actor.surface is Surface.SYSTEM or not getattr(
+        settings, "OPERATION_RATE_LIMITS", DEFAULT_LIMITS
+    ):
+        return
+    limit = PERSON_LIMITS[name]
+    window = now.replace(second=0, microsecond=0)
+    calls = _counted(actor.principal, name, window)
+    if calls <= limit:
+        return
+    seconds = _seconds_left(window, now)
+    refusal = RateLimited(
+        f"A person may search {limit} times a minute. Wait {seconds} seconds, then go on.",
+        retry_after_s=seconds,
+        details={"limit_per_minute": limit, "call_class": name},
+    )
+    refusal.audited = calls == limit + 1
+    raise refusal
+
+
+def _seconds_left(window: datetime, now: datetime) -> int:
+    return max(1, int((window + _WINDOW - now).total_seconds()) + 1)
 
 
 def rate_windows_expire(*, now: datetime) -> int:

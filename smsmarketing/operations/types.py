@@ -214,6 +214,8 @@ class Operation(Generic[In, Out]):
     human_only: bool = False
     needs_idempotency_key: bool = False
     audit_reads: bool = False
+    person_limit: str = ""
+    """Name in limits.PERSON_LIMITS: counted per person, on every surface, besides the token's own."""
     surfaces: frozenset[Surface] = PUBLIC_SURFACES
 
     @property

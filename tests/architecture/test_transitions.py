@@ -14,6 +14,7 @@ from django.utils import timezone
 from smsmarketing.campaigns.models import STARTED_STATES, Campaign, Template, TemplateVersion
 from smsmarketing.contacts.models import (
     DoubleOptIn,
+    ExportFile,
     ImportFile,
     ImportJob,
     OptInForm,
@@ -93,6 +94,18 @@ def row_make(model: type[FSMModel], desk: Desk) -> FSMModel:
         )
     if name == "DoubleOptIn":
         return double_opt_in(desk)
+    if name == "ExportFile":
+        return ExportFile.objects.create(
+            requested_by=desk.marketer,
+            operation="contacts.get",
+            kind="contacts",
+            file_name="a.csv",
+            content_type="text/csv",
+            stored_path="a",
+            sha256="0" * 64,
+            created_at=now,
+            expires_at=now,
+        )
     assert name == "ImportJob", f"make a row of {name} here"
     return ImportJob.objects.create(
         kind="contacts",

@@ -199,6 +199,14 @@ _TABLE: tuple[Permission, ...] = (
         "sms:contacts.write",
     ),
     _permission(
+        "contacts.export_view",
+        "Follow and fetch the files one asked for",
+        EVERYONE - {VIEWER},
+        "sms:contacts.pii",
+        "sms:contacts.read",
+        "sms:compliance",
+    ),
+    _permission(
         "contacts.field_save",
         "Declare custom fields and event properties",
         {CRM},
@@ -262,6 +270,12 @@ _TABLE: tuple[Permission, ...] = (
     ),
     _permission(
         "contacts.phone_view", "See full phone numbers", {CRM, COMPLIANCE}, "sms:contacts.pii"
+    ),
+    _permission(
+        "contacts.proof_make",
+        "Make proof packs: why a number was or was not texted",
+        {CRM, COMPLIANCE},
+        "sms:compliance",
     ),
     _permission("contacts.segment_view", "See segments", EVERYONE, "sms:contacts.read", "sms:read"),
     _permission("gateways.batch_view", "See send batches", EVERYONE, "sms:read"),

@@ -1,5 +1,6 @@
 """Contacts in the admin: rows to read, and the import wizard. Views hold no rule: they call operations."""
 
+from smsmarketing.contacts.admin.exports import ExportFileAdmin
 from smsmarketing.contacts.admin.fields import CustomFieldAdmin
 from smsmarketing.contacts.admin.import_folders import ImportFolderAdmin
 from smsmarketing.contacts.admin.imports import ImportJobAdmin
@@ -13,6 +14,7 @@ __all__ = [
     "ConsentEventAdmin",
     "ContactAdmin",
     "CustomFieldAdmin",
+    "ExportFileAdmin",
     "ImportFolderAdmin",
     "ImportJobAdmin",
     "SuppressionAdmin",

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.functional import cached_property
 
 from smsmarketing.accounts.selectors import brands_visible
 from smsmarketing.contacts.models import AudienceMember, SendState
 from smsmarketing.contacts.selectors import audiences_visible
+from smsmarketing.operations.errors import RateLimited
+from smsmarketing.operations.limits import person_count
 from smsmarketing.operations.surfaces.admin.actors import admin_actor
 
 COUNT_MAX = 10_000
@@ -107,3 +110,13 @@ class ArchivedFilter(_AsideFilter):
     parameter_name = "archived"
     column = "archived_at"
     words = "Archived"
+
+
+def search_allowed(request: HttpRequest) -> bool:
+    """Count a search for a person; past the limit say so and let the list stay empty [R-4.13]."""
+    try:
+        person_count("search", actor=admin_actor(request), now=timezone.now())
+    except RateLimited as exc:
+        messages.error(request, exc.message)
+        return False
+    return True

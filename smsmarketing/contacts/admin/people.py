@@ -23,6 +23,7 @@ from smsmarketing.contacts.admin.lists import (
     CappedPaginator,
     StateFilter,
     TrashFilter,
+    search_allowed,
 )
 from smsmarketing.contacts.models import ConsentEvent, Contact, SendState
 from smsmarketing.contacts.rules.phone import PhoneError, phone_mask, phone_parse
@@ -62,6 +63,12 @@ def _id(row: Contact, actor: Actor) -> dict[str, Any]:
 
 def _upsert_fields(row: Contact, actor: Actor) -> dict[str, Any]:
     return {"contact_id": row.pk, "base_version_token": version_token(row, actor)}
+
+
+def _proof_fields(row: Contact, actor: Actor) -> dict[str, Any]:
+    """The brand is filled in when there is only one it can be."""
+    brands = {state.brand_id for state in getattr(row, "own_states", [])}
+    return {"contact_id": row.pk, **({"brand_id": brands.pop()} if len(brands) == 1 else {})}
 
 
 @admin.register(Contact)
@@ -119,6 +126,13 @@ class ContactAdmin(OperationAdmin):
             icon="restore_from_trash",
             when=lambda row: row.trashed_at is not None,
         ),
+        OperationButton(
+            key="contacts.consent_proof",
+            label="Proof pack",
+            icon="gavel",
+            initial=_proof_fields,
+            leads_to="admin:contacts_exportfile_changelist",
+        ),
     )
 
     def visible(self, actor: Actor) -> QuerySet[Any]:
@@ -163,6 +177,8 @@ class ContactAdmin(OperationAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
+        if not search_allowed(request):
+            return queryset.none(), False
         try:
             return queryset.filter(phone=phone_parse(term).e164), False
         except PhoneError:

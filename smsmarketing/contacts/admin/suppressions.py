@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
-from smsmarketing.contacts.admin.lists import CappedPaginator
+from smsmarketing.contacts.admin.lists import CappedPaginator, search_allowed
 from smsmarketing.contacts.models import BlockClearing, Suppression, SuppressionLift
 from smsmarketing.contacts.operations.opt_outs_clear import clearings_visible
 from smsmarketing.contacts.operations.opt_outs_lift import evidence_lines, lift_help
@@ -161,6 +161,8 @@ class SuppressionAdmin(OperationAdmin):
         """Exact numbers only [R-4.13]."""
         if not search_term.strip():
             return queryset, False
+        if not search_allowed(request):
+            return queryset.none(), False
         try:
             phone = phone_parse(search_term.strip()).e164
         except PhoneError:

@@ -10,6 +10,7 @@ from smsmarketing.contacts.models.consent import (
 from smsmarketing.contacts.models.contacts import Contact, SendState
 from smsmarketing.contacts.models.erasure import EraseJob
 from smsmarketing.contacts.models.events import ContactEvent, EventSummary
+from smsmarketing.contacts.models.exports import ExportFile
 from smsmarketing.contacts.models.fields import CustomField
 from smsmarketing.contacts.models.imports import (
     EvidenceFile,
@@ -39,6 +40,7 @@ __all__ = [
     "EraseJob",
     "EventSummary",
     "EvidenceFile",
+    "ExportFile",
     "ImportFile",
     "ImportFolder",
     "ImportFolderFile",

@@ -96,6 +96,13 @@ class ConsentEvent(models.Model):
                 name="consent_expiring",
                 condition=models.Q(direction="granted", expires_at__isnull=False),
             ),
+            # A number that a contact had before is found by its hash: what was agreed for it ended
+            # with a row that is no consent, and those are few.
+            models.Index(
+                fields=["phone_hash"],
+                name="consent_ended_number",
+                condition=~models.Q(direction="granted"),
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -187,6 +194,11 @@ class Suppression(models.Model):
                 fields=["phone_hash"],
                 name="suppression_live",
                 condition=models.Q(lifted_at=None),
+            ),
+            models.Index(
+                fields=["phone_hash"],
+                name="suppression_lifted",
+                condition=models.Q(lifted_at__isnull=False),
             ),
             models.Index(fields=["-created_at", "-id"], name="suppression_newest"),
             models.Index(

@@ -345,6 +345,7 @@ registry.add(
         rest=RestRoute("GET", "/contacts"),
         group="contacts",
         audit_reads=True,
+        person_limit="search",
     ),
     Operation(
         key="contacts.get",

@@ -9,6 +9,7 @@ from smsmarketing.contacts.selectors.contacts import (
     contacts_shared,
     contacts_visible,
     evidence_visible,
+    exports_visible,
     folders_visible,
     imports_visible,
     mappings_visible,
@@ -37,16 +38,23 @@ an opt-out by link answered: `message_id`, `batch_id`, `batch` (its label, a cam
 reply_numbers_provider: Callable[[Actor, list[int]], dict[int, str]] | None = None
 """Set by gateways at ready(): the numbers of these replies (ids), of those the actor may see."""
 
+proof_messages_provider: Callable[[Contact, int], tuple[int, list[dict[str, Any]]]] | None = None
+"""Set by gateways at ready(): (how many, the newest 500) messages of a brand to a contact, oldest
+first, with text, sender, states and times, for the proof pack. `number` is the full one.
+"""
+
 __all__ = [
     "audiences_visible",
     "contacts_shared",
     "contacts_visible",
     "evidence_visible",
+    "exports_visible",
     "folders_visible",
     "history_provider",
     "imports_visible",
     "last_message_provider",
     "mappings_visible",
+    "proof_messages_provider",
     "reply_numbers_provider",
     "segments_visible",
     "suppressed_now",

@@ -12,6 +12,7 @@ from smsmarketing.contacts.models import (
     Audience,
     Contact,
     EvidenceFile,
+    ExportFile,
     ImportFolder,
     ImportJob,
     ImportMapping,
@@ -67,6 +68,14 @@ def folders_visible(actor: Actor) -> QuerySet[ImportFolder]:
 def evidence_visible(actor: Actor) -> QuerySet[EvidenceFile]:
     """Documents that the actor uploaded."""
     return EvidenceFile.objects.filter(uploaded_by=actor.user)
+
+
+def exports_visible(actor: Actor) -> QuerySet[ExportFile]:
+    """Files the actor asked for, as long as they still work in all teams whose data is in them."""
+    own = ExportFile.objects.filter(requested_by=actor.user)
+    return (
+        own if actor.sees_all_teams else own.filter(team_ids__contained_by=sorted(actor.team_ids))
+    )
 
 
 def _of_teams(rows: QuerySet[Any], actor: Actor) -> QuerySet[Any]:

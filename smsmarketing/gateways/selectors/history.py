@@ -12,6 +12,7 @@ from smsmarketing.operations.canonical import decimal_text
 from smsmarketing.operations.types import Actor
 
 _NEWEST = 20
+_PROVED = 500
 
 
 def contact_history(actor: Actor, contact: Contact) -> list[dict[str, Any]]:
@@ -70,3 +71,29 @@ def contact_message_test(contact: str) -> str:
 def reply_numbers(actor: Actor, inbound_ids: list[int]) -> dict[int, str]:
     """The numbers that wrote these replies, of those the actor may see; empty once erased."""
     return dict(inbound_visible(actor).filter(pk__in=inbound_ids).values_list("pk", "phone"))
+
+
+def proof_messages(contact: Contact, brand_id: int) -> tuple[int, list[dict[str, Any]]]:
+    """How many messages of the brand the contact has, and the newest 500, oldest first, as they
+    were sent: for contacts.consent_proof, whose caller sees the brand.
+    """
+    rows = Message.objects.filter(contact_id=contact.pk, batch__brand_id=brand_id)
+    newest = rows.select_related("batch", "batch__sender").order_by("-id")[:_PROVED]
+    return rows.count(), [
+        {
+            "message_id": row.pk,
+            "at": (row.handed_at or row.created_at).isoformat(),
+            "purpose": row.batch.purpose,
+            "batch": row.batch.label,
+            "sender": row.batch.sender.value,
+            "number": row.phone,
+            "state": row.state,
+            "reason": row.reason,
+            "accepted_at": row.accepted_at.isoformat() if row.accepted_at else None,
+            "final_at": row.final_at.isoformat() if row.final_at else None,
+            "gateway_message_id": row.gateway_message_id,
+            "error_code": row.error_code,
+            "body": row.body,
+        }
+        for row in reversed(newest)
+    ]

@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django_fsm import can_proceed
 from unfold.admin import ModelAdmin
 
@@ -34,6 +35,8 @@ class OperationButton:
     transition: str = ""
     when: Callable[[Any], bool] = lambda row: True
     initial: Callable[[Any, Actor], Mapping[str, Any]] = lambda row, actor: {}
+    leads_to: str = ""
+    """Name of the page to go to afterwards; otherwise back to the row."""
 
     def shown(self, row: Any, actor: Actor) -> bool:
         operation = registry.find(self.key)
@@ -172,7 +175,8 @@ class OperationAdmin(ModelAdmin):  # type: ignore[misc]
             if operation.target is not None:
                 filled[operation.target.argument] = row.pk
             filled.update(button.initial(row, actor))
-            url = call_url(button.key, next_url=request.get_full_path(), **filled)
+            then = reverse(button.leads_to) if button.leads_to else request.get_full_path()
+            url = call_url(button.key, next_url=then, **filled)
             found.append(_button(button, operation, url))
         return found
 

@@ -1,0 +1,250 @@
+"""Gathering a proof pack: plain values, the same bytes for the same facts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+
+from smsmarketing.accounts.models import Brand
+from smsmarketing.contacts.models import ConsentEvent, Contact, SendState, Suppression
+from smsmarketing.contacts.phones import phone_hashes
+from smsmarketing.contacts.rules.phone import phone_mask
+from smsmarketing.contacts.rules.proof import (
+    ConsentFact,
+    NumberFact,
+    SuppressionFact,
+    Verdict,
+    sendable_at,
+)
+from smsmarketing.contacts.services.proof.rows import (
+    audit_rows,
+    consent_row,
+    messages_of,
+    suppression_row,
+)
+from smsmarketing.operations.canonical import canonical_json
+from smsmarketing.operations.types import Actor
+
+FORMAT = "smsmarketing.proof-pack/1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a pack is about. `contact` or `phone` (E.164, also unknown or erased) is given."""
+
+    brand: Brand
+    purpose: str
+    at: datetime
+    contact: Contact | None = None
+    phone: str | None = None
+    full: bool = False
+    reason: str = ""
+
+
+def pack_bytes(pack: dict[str, Any]) -> bytes:
+    """The canonical JSON (RFC 8785): what the pack's SHA-256 is over, and the JSON file itself."""
+    return canonical_json(pack)
+
+
+def pack_gather(asked: Asked, *, actor: Actor, now: datetime) -> tuple[dict[str, Any], Verdict]:
+    """Everything on record about the number for the brand, and the verdict at the moment asked for.
+
+    Rows of the ledger and of the suppression list are complete up to `now`, so that a court sees
+    also what came later; each check names the rows it stands on.
+    """
+    contact = asked.contact or _contact_of(asked.phone or "", asked.brand)
+    hashes = _hashes(asked, contact)
+    events = _events(contact, hashes, asked.brand)
+    blocks = _suppressions(hashes | {bytes(event.phone_hash) for event in events}, asked.brand)
+    number, line_now = _number_at(asked, contact, events)
+    of_number = hashes if number in hashes else {number}
+    verdict = sendable_at(
+        NumberFact(id=number.hex(), line_type=line_now, dead=_dead(contact, asked.at)),
+        [_consent_fact(event) for event in events],
+        [_suppression_fact(row) for row in blocks if bytes(row.phone_hash) in of_number],
+        brand_id=asked.brand.pk,
+        purpose=asked.purpose,
+        at=asked.at,
+    )
+    phone = asked.phone or (contact.phone if contact else None)
+    pack = {
+        "format": FORMAT,
+        "question": {
+            "brand_id": asked.brand.pk,
+            "brand": asked.brand.name,
+            "purpose": asked.purpose,
+            "at": asked.at,
+            "number": _shown(phone, asked.full),
+            "number_fingerprint": number.hex(),
+            "fingerprint_is": "HMAC-SHA-256 of the E.164 number under a key of this installation",
+            "fingerprint_key": contact.hash_key if contact else "",
+        },
+        "verdict": {
+            "sendable": verdict.sendable,
+            "reason": verdict.reason,
+            "checks": [
+                {
+                    "order": order,
+                    "check": check.name,
+                    "passed": check.passed,
+                    "found": check.found,
+                    "rule": check.rule,
+                    "rows": list(check.rows),
+                }
+                for order, check in enumerate(verdict.checks, start=1)
+            ],
+        },
+        "person": _person(contact),
+        "consents": [consent_row(event, number) for event in events],
+        "suppressions": [suppression_row(row, full=asked.full) for row in blocks],
+        "messages": messages_of(contact, asked, now=now),
+        "audit": audit_rows(contact),
+        "limits": list(_LIMITS),
+        "generated": {"at": now, "by": actor.principal, "reason": asked.reason},
+    }
+    return _plain(pack), verdict
+
+
+_LIMITS = (
+    "The line type is the one known now; earlier ones are not kept.",
+    "A contact that was in the trash and came back shows no trace of it in the check called line;"
+    " the audit entries do.",
+    "An event counts from the time it was recorded here, not from the time the person spoke.",
+)
+
+
+def _contact_of(phone: str, brand: Brand) -> Contact | None:
+    """The contact that has the number, or whose erased row has its hash, or that had it before;
+    only one that the brand knows.
+    """
+    hashes = phone_hashes(phone)
+    known = Q(pk__in=SendState.objects.filter(brand=brand).values("contact_id"))
+    rows = Contact.objects.filter(phone_hash__in=hashes)
+    found = rows.filter(known).first()
+    if found is None:
+        found = next(
+            (row for row in rows if ConsentEvent.objects.filter(contact=row, brand=brand).exists()),
+            None,
+        )
+    if found is None:
+        former = ConsentEvent.objects.filter(phone_hash__in=hashes, brand=brand)
+        event = former.exclude(direction="granted").select_related("contact").first()
+        found = event.contact if event else None
+    return found
+
+
+def _hashes(asked: Asked, contact: Contact | None) -> set[bytes]:
+    """The number under every key [R-4.10]; an erased contact has only the hash that was kept."""
+    phone = asked.phone or (contact.phone if contact else None)
+    hashes = set(phone_hashes(phone)) if phone else set()
+    if contact is not None and not asked.phone:
+        hashes.add(bytes(contact.phone_hash))
+    return hashes
+
+
+def _events(contact: Contact | None, hashes: set[bytes], brand: Brand) -> list[ConsentEvent]:
+    """The ledger of the contact for the brand, oldest first. A number that nobody has had has none:
+    every event belongs to a contact.
+    """
+    if contact is None:
+        return []
+    rows = ConsentEvent.objects.filter(contact=contact, brand=brand)
+    return list(rows.order_by("captured_at", "id"))
+
+
+def _suppressions(hashes: set[bytes], brand: Brand) -> list[Suppression]:
+    rows = Suppression.objects.filter(phone_hash__in=hashes).filter(Q(brand=None) | Q(brand=brand))
+    return list(rows.select_related("lift", "brand").order_by("created_at", "id"))
+
+
+def _number_at(
+    asked: Asked, contact: Contact | None, events: Sequence[ConsentEvent]
+) -> tuple[bytes, str]:
+    """The hash of the number at the moment, and its line type.
+
+    Asked for a number, it is that number. Asked for a contact, it is the one the contact had: a
+    change of the number voids the consents of the old one, and those rows tell when [R-4.3].
+    """
+    if asked.phone:
+        hashes = phone_hashes(asked.phone)
+        own = {bytes(event.phone_hash) for event in events}
+        if contact is not None:
+            own.add(bytes(contact.phone_hash))
+        match = next((item for item in hashes if item in own), hashes[0])
+        same = contact is not None and bytes(contact.phone_hash) == match
+        return match, contact.line_type if contact is not None and same else "unknown"
+    if contact is None:
+        raise ValueError("a pack is about a contact or a number")
+    for event in sorted(events, key=lambda row: (row.recorded_at, row.pk)):
+        if event.captured_by == "number_changed" and event.recorded_at > asked.at:
+            return bytes(event.phone_hash), "unknown"
+    return bytes(contact.phone_hash), contact.line_type
+
+
+def _dead(contact: Contact | None, at: datetime) -> bool:
+    if contact is None:
+        return False
+    gone = [moment for moment in (contact.trashed_at, contact.erased_at) if moment]
+    return any(moment <= at for moment in gone)
+
+
+def _consent_fact(event: ConsentEvent) -> ConsentFact:
+    return ConsentFact(
+        id=event.pk,
+        number=bytes(event.phone_hash).hex(),
+        direction=event.direction,
+        purpose=event.purpose,
+        captured_at=event.captured_at,
+        recorded_at=event.recorded_at,
+        expires_at=event.expires_at,
+        disclosure_text=event.disclosure_text,
+        method=event.method,
+        source=event.source_url or event.evidence_file,
+    )
+
+
+def _suppression_fact(row: Suppression) -> SuppressionFact:
+    return SuppressionFact(
+        id=row.pk,
+        scope=row.scope,
+        reason=row.reason,
+        brand_id=row.brand_id,
+        purposes=tuple(row.purposes),
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        lifted_at=row.lifted_at,
+    )
+
+
+def _person(contact: Contact | None) -> dict[str, Any]:
+    if contact is None:
+        return {"known": False}
+    return {
+        "known": True,
+        "contact_id": contact.pk,
+        "country": contact.country,
+        "line_type": contact.line_type,
+        "source": contact.source,
+        "created_at": contact.created_at,
+        "trashed_at": contact.trashed_at,
+        "erased_at": contact.erased_at,
+    }
+
+
+def _shown(phone: str | None, full: bool) -> str:
+    if phone is None:
+        return "erased"
+    return phone if full else phone_mask(phone)
+
+
+def _plain(value: Any) -> Any:
+    """Times as ISO 8601 in UTC, so that the canonical form is the same everywhere."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value.isoformat() if isinstance(value, datetime) else value

@@ -13,10 +13,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from smsmarketing.accounts.models import Brand
-from smsmarketing.contacts.models import ConsentEvent, Contact, ExportFile, SendState, Suppression
+from smsmarketing.contacts.models import (
+    ConsentEvent,
+    ConsentSeal,
+    Contact,
+    ExportFile,
+    SendState,
+    Suppression,
+)
 from smsmarketing.contacts.phones import phone_hash
 from smsmarketing.contacts.rules.phone import phone_parse
-from smsmarketing.contacts.rules.proof import NumberFact, SuppressionFact, sendable_at
+from smsmarketing.contacts.rules.proof import (
+    ConsentFact,
+    NumberFact,
+    SuppressionFact,
+    consent_counting,
+    sendable_at,
+)
+from smsmarketing.contacts.selectors.seals import SCHEME, rows_read
 from smsmarketing.contacts.services import (
     consent_record,
     contact_upsert,
@@ -24,10 +38,12 @@ from smsmarketing.contacts.services import (
     suppression_add,
     suppression_lift_scope,
 )
+from smsmarketing.contacts.services.erasing import person_erase
 from smsmarketing.contacts.services.exports import export_path
 from smsmarketing.contacts.services.proof import Asked, pack_gather
 from smsmarketing.contacts.services.proof.document import document_build
 from smsmarketing.contacts.services.proof.lettering import printable
+from smsmarketing.contacts.services.proof.rows import seals_of
 from smsmarketing.operations import limits
 from smsmarketing.operations.dispatch import execute
 from smsmarketing.operations.errors import InvalidInput, NotFound, RateLimited
@@ -209,7 +225,9 @@ def test_a_pack_tells_the_whole_story(make_contact: Make, brand: Brand, actor: A
     result = prove(actor, brand, contact_id=contact.pk)
     assert (result.sendable, result.reason) == (True, "")
     pack = packed(result)
-    assert [row["disclosure_text"] for row in pack["consents"]] == [DISCLOSURE, DISCLOSURE]
+    assert [row["direction"] for row in pack["consents"]] == ["granted", "revoked", "granted"]
+    agreed_to = [row for row in pack["consents"] if row["direction"] == "granted"]
+    assert [row["disclosure_text"] for row in agreed_to] == [DISCLOSURE, DISCLOSURE]
     assert pack["consents"][0]["form_version"] == consent.form_version
     (row,) = pack["suppressions"]
     assert row["evidence"]["text"] == proof["text"]
@@ -256,24 +274,118 @@ def test_the_old_number_of_a_contact_is_found_by_its_fingerprint(
 
 
 @pytest.mark.django_db
-def test_an_unknown_and_an_erased_number_are_matched_by_hash(
-    make_contact: Make, brand: Brand, actor: Actor
-) -> None:
-    """[R-4.9]: the "no" of somebody who was erased is still proved."""
+def test_an_unknown_number_has_its_suppressions(brand: Brand, actor: Actor) -> None:
     suppression_add(
         phone=PHONE, scope="global", reason="legal", source="admin", evidence={"message": "gone"}
     )
     unknown = prove(actor, brand, phone=PHONE)
     assert (unknown.reason, packed(unknown)["person"]) == ("legal", {"known": False})
-    contact = make_contact("+447400123458", consent=True)
-    suppression_add(
-        phone="+447400123458", scope="global", reason="opt_out", source="web", evidence={}
+
+
+@pytest.mark.django_db
+def test_the_no_of_an_erased_person_is_proved_and_the_erasure_told(
+    make_contact: Make, brand: Brand, actor: Actor
+) -> None:
+    """[R-4.9]: looked up by its fingerprint; the "no" comes first, and the profile is gone."""
+    contact = make_contact(PHONE, consent=True)
+    agreed = timezone.now()
+    person_erase(contact=contact, category="data_subject_request")
+    result = prove(actor, brand, phone=PHONE)
+    assert (result.sendable, result.reason) == (False, "opted_out")
+    assert [(row.check, row.passed) for row in result.checks] == [
+        ("suppression", False),
+        ("consent_granted", False),
+        ("line", True),
+        ("contact", False),
+    ]
+    pack = packed(result)
+    assert pack["person"]["erased_at"]
+    assert PHONE not in json.dumps(pack)
+    assert prove(actor, brand, phone=PHONE, at=agreed).sendable
+
+    anew = make_contact(PHONE)
+    after = prove(actor, brand, phone=PHONE)
+    assert packed(after)["person"]["contact_id"] == anew.pk != contact.pk
+    assert (after.reason, len(after.consents)) == ("opted_out", 2)
+    assert {row["contact_id"] for row in packed(after)["consents"]} == {contact.pk}
+
+
+@pytest.mark.django_db
+def test_an_erased_person_without_a_no_is_told_as_erased(
+    make_contact: Make, brand: Brand, actor: Actor
+) -> None:
+    """[R-4.9]: consent alone does not make an erased number sendable."""
+    contact = make_contact(PHONE, consent=True)
+    person_erase(contact=contact, category="trash_expired")
+    result = prove(actor, brand, phone=PHONE)
+    assert (result.sendable, result.reason) == (False, "erased")
+    assert [row.direction for row in result.consents] == ["granted"]
+
+
+@pytest.mark.django_db
+def test_a_no_at_the_same_instant_stands_before_a_yes() -> None:
+    """[R-4.1] The order of the ledger, `CONSENT_NEWEST`, whatever was written first."""
+    at = datetime(2026, 1, 5, tzinfo=UTC)
+    story = [
+        (["revoked", "granted"], "revoked"),
+        (["denied", "granted"], "denied"),
+        (["granted", "expired"], "expired"),
+        (["expired", "granted"], "granted"),
+    ]
+    for words, counts in story:
+        events = [
+            ConsentFact(
+                id=place,
+                number="a",
+                direction=word,
+                purpose="marketing",
+                captured_at=at,
+                recorded_at=at,
+            )
+            for place, word in enumerate(words)
+        ]
+        event = consent_counting(events, number="a", purpose="marketing", at=at)
+        assert event is not None
+        assert event.direction == counts
+
+
+@pytest.mark.django_db
+def test_a_pack_names_the_seal_of_each_consent_and_the_request_to_confirm(
+    make_contact: Make, brand: Brand, actor: Actor
+) -> None:
+    """[R-4.6]: what was asked by SMS stands in the pack; a sealed row is compared with its seal."""
+    contact = make_contact(PHONE)
+    consent_record(contact, evidence(ip="198.51.100.7", user_agent="Browser 9"), brand=brand)
+    row = ConsentEvent.objects.get()
+    marks, seals = seals_of([row])
+    assert (marks, seals) == ({}, [])
+    digest = rows_read(row.pk, row.pk, scheme=SCHEME).digests[0]
+    ConsentSeal.objects.create(
+        number=1,
+        scheme=SCHEME,
+        from_id=row.pk,
+        to_id=row.pk,
+        rows=1,
+        rows_digest=hashlib.sha256(digest).hexdigest(),
+        row_ids=[row.pk],
+        row_marks=digest[:8],
+        previous="0" * 64,
+        digest="ab" * 32,
+        sealed_at=timezone.now(),
     )
-    Suppression.objects.filter(contact=contact).update(phone=None)
-    Contact.objects.filter(pk=contact.pk).update(phone=None, erased_at=timezone.now())
-    erased = prove(actor, brand, phone="+447400123458")
-    assert erased.reason == "opted_out"
-    assert packed(erased)["person"]["erased_at"]
+    pack = packed(prove(actor, brand, contact_id=contact.pk))
+    assert pack["consents"][0]["seal"] == {
+        "number": 1,
+        "row_sha256": digest.hex(),
+        "row_is_as_sealed": True,
+    }
+    assert [seal["number"] for seal in pack["seals"]] == [1]
+    assert "198.51.100.7" not in json.dumps(pack)
+    assert "Browser 9" not in json.dumps(pack)
+    full = packed(
+        prove(actor, brand, contact_id=contact.pk, show_phone=True, reason="complaint 17")
+    )
+    assert full["consents"][0]["ip"] == "198.51.100.7"
 
 
 @pytest.mark.django_db

@@ -36,7 +36,10 @@ class EraseJob(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["id"], name="erase_job_open", condition=models.Q(finished_at=None))
+            models.Index(
+                fields=["id"], name="erase_job_open", condition=models.Q(finished_at=None)
+            ),
+            models.Index(fields=["phone_hash"], name="erase_job_number"),
         ]
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
 """Why a number was, or was not, sendable at a moment: one ordered list of checks. Pure.
 
-It says in words and values what `services.states.state_statement` says in SQL for now: suppressions
-first, then the consent event that counts, then the line [R-4.1].
+It says in words and values what `services.states.state_statement` says in SQL for now: the trash,
+then suppressions, then the consent event that counts, then the line [R-4.1].
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from datetime import datetime
 from typing import Final
 
 from smsmarketing.contacts.rules.phone import TEXTABLE_LINE_TYPES
-from smsmarketing.contacts.rules.suppressions import HARD_REASONS, STATE_REASONS
+from smsmarketing.contacts.rules.suppressions import HARD_REASONS, IN_TRASH, STATE_REASONS
 
+ERASED: Final = "erased"
+_NO: Final = ("revoked", "denied")
 _RANK: Final = {reason: rank for rank, reason in enumerate(STATE_REASONS)}
 
 
@@ -50,11 +52,13 @@ class SuppressionFact:
 
 @dataclass(frozen=True, kw_only=True)
 class NumberFact:
-    """The number at the moment: `id` tells its consents, `dead` a trashed or erased contact."""
+    """The number at the moment: `id` tells its consents, `gone` that its contact was then `trashed`
+    or `erased`.
+    """
 
     id: str
     line_type: str = "unknown"
-    dead: bool = False
+    gone: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +86,8 @@ def consent_counting(
     consents: Iterable[ConsentFact], *, number: str, purpose: str, at: datetime
 ) -> ConsentFact | None:
     """The event that counted at `at`: the newest by when the person spoke, of those that had been
-    recorded by then for this very number [R-4.3]. At one instant a "no" stands before a "yes".
+    recorded by then for this very number [R-4.3]. At one instant the person's "no" stands before a
+    "yes", and an end that the system wrote by its place in the ledger: `CONSENT_NEWEST`.
     """
     held = [
         event
@@ -92,7 +97,7 @@ def consent_counting(
         and event.captured_at <= at
         and event.recorded_at <= at
     ]
-    key = [(event.captured_at, event.direction != "granted", event.id) for event in held]
+    key = [(event.captured_at, event.direction in _NO, event.id) for event in held]
     return held[key.index(max(key))] if held else None
 
 
@@ -132,16 +137,32 @@ def sendable_at(
     """The verdict for a brand, a purpose and a moment, with every check in the order of the system.
 
     All checks are made and shown, also behind the first that failed. Marketing needs consent; for
-    the other purposes the system asks for none, and the consent checks are left out.
+    the other purposes the system asks for none, and the consent checks are left out. Of an erased
+    person the "no" is told first: it outlives the profile [R-4.9], which nobody can look at again.
     """
     against = suppressions_covering(suppressions, brand_id=brand_id, purpose=purpose, at=at)
     outcomes = [_suppression_check(against)]
+    kept = _contact_check(number)
+    if number.gone != ERASED:
+        outcomes.insert(0, kept)
     if purpose == "marketing":
         event = consent_counting(consents, number=number.id, purpose=purpose, at=at)
         outcomes += _consent_checks(event, at)
     outcomes.append(_line_check(number))
+    if number.gone == ERASED:
+        outcomes.append(kept)
     reason = next((word for check, word in outcomes if not check.passed), "")
     return Verdict(sendable=not reason, reason=reason, checks=tuple(check for check, _ in outcomes))
+
+
+def _contact_check(number: NumberFact) -> tuple[Check, str]:
+    found = {
+        "": "neither in the trash nor erased",
+        IN_TRASH: "the contact was in the trash",
+        ERASED: "the profile was erased; the number is known by its fingerprint only",
+    }[number.gone]
+    check = Check(name="contact", passed=not number.gone, found=found, rule="R-4.9")
+    return check, number.gone
 
 
 def _suppression_check(against: Sequence[SuppressionFact]) -> tuple[Check, str]:
@@ -198,12 +219,8 @@ def _consent_checks(event: ConsentFact | None, at: datetime) -> list[tuple[Check
 
 
 def _line_check(number: NumberFact) -> tuple[Check, str]:
-    if number.dead:
-        found, word = "the contact was in the trash, or erased", "invalid"
-    elif number.line_type in {*TEXTABLE_LINE_TYPES, "unknown"}:
-        found, word = number.line_type, ""
-    else:
-        found = number.line_type
+    found, word = number.line_type, ""
+    if found not in {*TEXTABLE_LINE_TYPES, "unknown"}:
         word = "landline" if found == "fixed_line" else "invalid"
     return Check(name="line", passed=not word, found=found, rule="R-4.1"), word
 

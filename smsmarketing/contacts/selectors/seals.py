@@ -69,6 +69,20 @@ def rows_read(from_id: int, to_id: int, *, scheme: int, most: int | None = None)
     return RowsRead([row[0] for row in found], [bytes(row[1]) for row in found])
 
 
+def row_digest(event_id: int, seal: ConsentSeal) -> bytes:
+    """SHA-256 of one row as it is now, in the form of the seal."""
+    return rows_read(event_id, event_id, scheme=seal.scheme).digests[0]
+
+
+def row_is_sealed(event_id: int, seal: ConsentSeal) -> bool:
+    """Whether the row is still the one the seal was put over. `consents_verify` proves the seal."""
+    if event_id not in seal.row_ids:
+        return False
+    place = seal.row_ids.index(event_id) * _MARK
+    sealed = bytes(seal.row_marks)[place : place + _MARK]
+    return row_digest(event_id, seal)[:_MARK] == sealed
+
+
 def seal_digest(seal: ConsentSeal) -> str:
     """SHA-256 over what a seal says, in canonical JSON."""
     content = {

@@ -13,6 +13,7 @@ from fpdf import FPDF, XPos, YPos
 from smsmarketing.contacts.services.proof.lettering import FAMILY, fonts_load, printable
 
 CHECK_WORDS = {
+    "contact": "The contact was in use: neither in the trash nor erased",
     "suppression": "No opt-out or other block stood against it",
     "consent_granted": "The person had agreed (newest event is a consent)",
     "consent_unexpired": "The consent had not lapsed",
@@ -28,9 +29,12 @@ REASON_WORDS = {
     "blocked": "the number was blocked",
     "legal": "a legal request or register forbade it",
     "reassigned": "the number had a new owner",
-    "invalid": "the number was invalid, or the contact in the trash",
+    "invalid": "the number was invalid",
     "landline": "the number is a landline",
     "unreachable": "the number was unreachable",
+    "on_hold": "a reply that may be an opt-out was waiting for a person to decide",
+    "trashed": "the contact was in the trash",
+    "erased": "the profile had been erased at the person's or the house's wish",
 }
 _LONG = {"disclosure_text", "text", "message", "body", "normalised", "normalized", "request_text"}
 _GREY, _BLACK, _GREEN, _RED = (105, 105, 105), (20, 20, 20), (0, 100, 50), (150, 20, 20)

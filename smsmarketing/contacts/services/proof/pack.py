@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Q
 
 from smsmarketing.accounts.models import Brand
-from smsmarketing.contacts.models import ConsentEvent, Contact, SendState, Suppression
+from smsmarketing.contacts.models import ConsentEvent, Contact, Suppression
 from smsmarketing.contacts.phones import phone_hashes
 from smsmarketing.contacts.rules.phone import phone_mask
 from smsmarketing.contacts.rules.proof import (
@@ -20,10 +20,13 @@ from smsmarketing.contacts.rules.proof import (
     Verdict,
     sendable_at,
 )
+from smsmarketing.contacts.services.proof.owners import Owners, gone_at, owners_of
 from smsmarketing.contacts.services.proof.rows import (
     audit_rows,
     consent_row,
+    double_opt_in_rows,
     messages_of,
+    seals_of,
     suppression_row,
 )
 from smsmarketing.operations.canonical import canonical_json
@@ -54,56 +57,41 @@ def pack_gather(asked: Asked, *, actor: Actor, now: datetime) -> tuple[dict[str,
     """Everything on record about the number for the brand, and the verdict at the moment asked for.
 
     Rows of the ledger and of the suppression list are complete up to `now`, so that a court sees
-    also what came later; each check names the rows it stands on.
+    also what came later; each check names the rows it stands on. An erased number is found by its
+    fingerprint: its "no" is told, and that the profile was erased [R-4.9].
     """
-    contact = asked.contact or _contact_of(asked.phone or "", asked.brand)
+    owners = _owners(asked)
+    contact = owners.then
     hashes = _hashes(asked, contact)
-    events = _events(contact, hashes, asked.brand)
+    events = _events(owners, hashes, asked.brand)
     blocks = _suppressions(hashes | {bytes(event.phone_hash) for event in events}, asked.brand)
     number, line_now = _number_at(asked, contact, events)
     of_number = hashes if number in hashes else {number}
+    own = [event for event in events if contact is not None and event.contact_id == contact.pk]
     verdict = sendable_at(
-        NumberFact(id=number.hex(), line_type=line_now, dead=_dead(contact, asked.at)),
-        [_consent_fact(event) for event in events],
+        NumberFact(id=number.hex(), line_type=line_now, gone=gone_at(contact, asked.at)),
+        [_consent_fact(event) for event in own],
         [_suppression_fact(row) for row in blocks if bytes(row.phone_hash) in of_number],
         brand_id=asked.brand.pk,
         purpose=asked.purpose,
         at=asked.at,
     )
-    phone = asked.phone or (contact.phone if contact else None)
+    marks, seals = seals_of(events)
     pack = {
         "format": FORMAT,
-        "question": {
-            "brand_id": asked.brand.pk,
-            "brand": asked.brand.name,
-            "purpose": asked.purpose,
-            "at": asked.at,
-            "number": _shown(phone, asked.full),
-            "number_fingerprint": number.hex(),
-            "fingerprint_is": "HMAC-SHA-256 of the E.164 number under a key of this installation",
-            "fingerprint_key": contact.hash_key if contact else "",
-        },
-        "verdict": {
-            "sendable": verdict.sendable,
-            "reason": verdict.reason,
-            "checks": [
-                {
-                    "order": order,
-                    "check": check.name,
-                    "passed": check.passed,
-                    "found": check.found,
-                    "rule": check.rule,
-                    "rows": list(check.rows),
-                }
-                for order, check in enumerate(verdict.checks, start=1)
-            ],
-        },
+        "question": _question(asked, contact, number),
+        "verdict": _verdict(verdict),
         "person": _person(contact),
-        "consents": [consent_row(event, number) for event in events],
+        "consents": [
+            consent_row(event, number, full=asked.full) | {"seal": marks.get(event.pk)}
+            for event in events
+        ],
+        "double_opt_ins": double_opt_in_rows(hashes, asked.brand, full=asked.full),
         "suppressions": [suppression_row(row, full=asked.full) for row in blocks],
         "messages": messages_of(contact, asked, now=now),
+        "seals": seals,
         "audit": audit_rows(contact),
-        "limits": list(_LIMITS),
+        "limits": [*_LIMITS, *([] if asked.full else [_LEFT_OUT])],
         "generated": {"at": now, "by": actor.principal, "reason": asked.reason},
     }
     return _plain(pack), verdict
@@ -111,30 +99,52 @@ def pack_gather(asked: Asked, *, actor: Actor, now: datetime) -> tuple[dict[str,
 
 _LIMITS = (
     "The line type is the one known now; earlier ones are not kept.",
-    "A contact that was in the trash and came back shows no trace of it in the check called line;"
+    "A contact that was in the trash and came back shows no trace of it in the check of the contact;"
     " the audit entries do.",
     "An event counts from the time it was recorded here, not from the time the person spoke.",
 )
+_LEFT_OUT = (
+    "Left out, together with the full number: the internet address and the browser that consents were"
+    " given from. A pack with the full number has them."
+)
 
 
-def _contact_of(phone: str, brand: Brand) -> Contact | None:
-    """The contact that has the number, or whose erased row has its hash, or that had it before;
-    only one that the brand knows.
-    """
-    hashes = phone_hashes(phone)
-    known = Q(pk__in=SendState.objects.filter(brand=brand).values("contact_id"))
-    rows = Contact.objects.filter(phone_hash__in=hashes)
-    found = rows.filter(known).first()
-    if found is None:
-        found = next(
-            (row for row in rows if ConsentEvent.objects.filter(contact=row, brand=brand).exists()),
-            None,
-        )
-    if found is None:
-        former = ConsentEvent.objects.filter(phone_hash__in=hashes, brand=brand)
-        event = former.exclude(direction="granted").select_related("contact").first()
-        found = event.contact if event else None
-    return found
+def _question(asked: Asked, contact: Contact | None, number: bytes) -> dict[str, Any]:
+    phone = asked.phone or (contact.phone if contact else None)
+    return {
+        "brand_id": asked.brand.pk,
+        "brand": asked.brand.name,
+        "purpose": asked.purpose,
+        "at": asked.at,
+        "number": _shown(phone, asked.full),
+        "number_fingerprint": number.hex(),
+        "fingerprint_is": "HMAC-SHA-256 of the E.164 number under a key of this installation",
+        "fingerprint_key": contact.hash_key if contact else "",
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "sendable": verdict.sendable,
+        "reason": verdict.reason,
+        "checks": [
+            {
+                "order": order,
+                "check": check.name,
+                "passed": check.passed,
+                "found": check.found,
+                "rule": check.rule,
+                "rows": list(check.rows),
+            }
+            for order, check in enumerate(verdict.checks, start=1)
+        ],
+    }
+
+
+def _owners(asked: Asked) -> Owners:
+    if asked.contact is not None:
+        return Owners(every=(asked.contact,), then=asked.contact)
+    return owners_of(asked.phone or "", asked.brand, at=asked.at)
 
 
 def _hashes(asked: Asked, contact: Contact | None) -> set[bytes]:
@@ -146,13 +156,14 @@ def _hashes(asked: Asked, contact: Contact | None) -> set[bytes]:
     return hashes
 
 
-def _events(contact: Contact | None, hashes: set[bytes], brand: Brand) -> list[ConsentEvent]:
-    """The ledger of the contact for the brand, oldest first. A number that nobody has had has none:
-    every event belongs to a contact.
+def _events(owners: Owners, hashes: set[bytes], brand: Brand) -> list[ConsentEvent]:
+    """The ledger of the contact for the brand, oldest first, and what other owners of the number
+    said under it. A number that nobody has had has none: every event belongs to a contact.
     """
-    if contact is None:
+    if owners.then is None:
         return []
-    rows = ConsentEvent.objects.filter(contact=contact, brand=brand)
+    others = Q(contact__in=[row.pk for row in owners.every], phone_hash__in=hashes)
+    rows = ConsentEvent.objects.filter(Q(contact=owners.then) | others, brand=brand)
     return list(rows.order_by("captured_at", "id"))
 
 
@@ -183,13 +194,6 @@ def _number_at(
         if event.captured_by == "number_changed" and event.recorded_at > asked.at:
             return bytes(event.phone_hash), "unknown"
     return bytes(contact.phone_hash), contact.line_type
-
-
-def _dead(contact: Contact | None, at: datetime) -> bool:
-    if contact is None:
-        return False
-    gone = [moment for moment in (contact.trashed_at, contact.erased_at) if moment]
-    return any(moment <= at for moment in gone)
 
 
 def _consent_fact(event: ConsentEvent) -> ConsentFact:
@@ -230,7 +234,7 @@ def _person(contact: Contact | None) -> dict[str, Any]:
         "line_type": contact.line_type,
         "source": contact.source,
         "created_at": contact.created_at,
-        "trashed_at": contact.trashed_at,
+        "trashed_at": None if contact.erased_at else contact.trashed_at,
         "erased_at": contact.erased_at,
     }
 

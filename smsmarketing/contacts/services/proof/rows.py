@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from smsmarketing.accounts.models import Brand
 from smsmarketing.contacts import selectors
-from smsmarketing.contacts.models import ConsentEvent, Contact, Suppression
+from smsmarketing.contacts.models import (
+    ConsentEvent,
+    ConsentSeal,
+    Contact,
+    DoubleOptIn,
+    Suppression,
+)
 from smsmarketing.contacts.rules.phone import phone_mask
+from smsmarketing.contacts.selectors.seals import row_digest, row_is_sealed
 from smsmarketing.operations.models import AuditAnchor, AuditEntry, AuditHead
 
 if TYPE_CHECKING:
     from smsmarketing.contacts.services.proof.pack import Asked
 
 AUDIT_MOST = 1000
+_TRACES = ("ip", "user_agent")
 _NUMBER = re.compile(r"(?<![\w+])\+?\d{8,15}(?!\w)")
 
 
-def consent_row(event: ConsentEvent, number: bytes) -> dict[str, Any]:
-    """An event of the ledger with the exact text; whatever columns the ledger has, all of them."""
-    skipped = {"id", "contact", "phone_hash", "brand"}
+def consent_row(event: ConsentEvent, number: bytes, *, full: bool) -> dict[str, Any]:
+    """An event of the ledger with the exact text; whatever columns the ledger has, all of them, but
+    for the internet address and the browser when the number is masked.
+    """
+    skipped = {"id", "phone_hash", "brand", *([] if full else _TRACES)}
     row: dict[str, Any] = {
         "no": event.pk,
         "for_this_number": bytes(event.phone_hash) == number,
@@ -30,8 +41,53 @@ def consent_row(event: ConsentEvent, number: bytes) -> dict[str, Any]:
     for field in event._meta.concrete_fields:
         if field.name not in skipped:
             value = getattr(event, field.attname)
-            row[field.attname] = str(value) if field.attname.endswith("file_id") else value
+            row[field.attname] = _told(value) if field.name != "double_opt_in" else value
+    for name in ("source_url", "captured_by", "evidence_file"):
+        row[name] = _masked(row[name], full)
     return row
+
+
+def double_opt_in_rows(hashes: set[bytes], brand: Brand, *, full: bool) -> list[dict[str, Any]]:
+    """The requests to confirm that went to the number, oldest first [R-4.6]."""
+    rows = DoubleOptIn.objects.filter(phone_hash__in=hashes, brand=brand).order_by("pk")
+    names = ("state", "purposes", "request_text", "token_hash", "source_url", "asked_by", "reason")
+    times = ("requested_at", "sent_at", "expires_at", "ended_at")
+    ids = ("form_version_id", "message_id", "reply_inbound_id")
+    return [
+        {"no": row.pk}
+        | {name: getattr(row, name) for name in (*names, *times, *ids, *(_TRACES if full else ()))}
+        | {"source_url": _masked(row.source_url, full)}
+        for row in rows
+    ]
+
+
+def seals_of(
+    events: Sequence[ConsentEvent],
+) -> tuple[dict[int, dict[str, Any]], list[dict[str, Any]]]:
+    """For each sealed event its seal and whether it is still the row that was sealed; and the seals.
+
+    The newest rows are not sealed yet; they have none.
+    """
+    marks: dict[int, dict[str, Any]] = {}
+    seals: dict[int, ConsentSeal] = {}
+    for event in events:
+        seal = next((row for row in seals.values() if row.from_id <= event.pk <= row.to_id), None)
+        if seal is None:
+            rows = ConsentSeal.objects.filter(to_id__gte=event.pk, from_id__lte=event.pk)
+            seal = rows.order_by("to_id").first()
+        if seal is None:
+            continue
+        seals[seal.number] = seal
+        marks[event.pk] = {
+            "number": seal.number,
+            "row_sha256": row_digest(event.pk, seal).hex(),
+            "row_is_as_sealed": row_is_sealed(event.pk, seal),
+        }
+    told = ("number", "scheme", "from_id", "to_id", "rows", "rows_digest", "previous", "digest")
+    return marks, [
+        {name: getattr(seals[number], name) for name in (*told, "sealed_at")}
+        for number in sorted(seals)
+    ]
 
 
 def suppression_row(row: Suppression, *, full: bool) -> dict[str, Any]:
@@ -48,6 +104,7 @@ def suppression_row(row: Suppression, *, full: bool) -> dict[str, Any]:
         "language": row.language,
         "evidence": _masked(row.evidence, full),
         "created_at": row.created_at,
+        "repeated_at": row.repeated_at,
         "expires_at": row.expires_at,
         "lifted_at": row.lifted_at,
         "import_job_id": row.import_job_id,
@@ -66,7 +123,7 @@ def _told(value: Any) -> Any:
 
 
 def _masked(value: Any, full: bool) -> Any:
-    """Evidence with numbers masked unless they may be seen. The wording of a text stays exact."""
+    """Evidence with numbers masked unless they may be seen. Everything else in a text stays exact."""
     if full:
         return value
     if isinstance(value, Mapping):

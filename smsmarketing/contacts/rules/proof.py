@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from smsmarketing.contacts.rules.phone import TEXTABLE_LINE_TYPES
+from smsmarketing.contacts.rules.proof_words import time_text, word_of
 from smsmarketing.contacts.rules.suppressions import HARD_REASONS, IN_TRASH, STATE_REASONS
 
 ERASED: Final = "erased"
@@ -168,7 +169,10 @@ def _contact_check(number: NumberFact) -> tuple[Check, str]:
 def _suppression_check(against: Sequence[SuppressionFact]) -> tuple[Check, str]:
     if not against:
         return Check(name="suppression", passed=True, found="no live suppression", rule="R-4.1"), ""
-    found = "; ".join(f"{row.reason} ({row.scope}), no. {row.id}" for row in against)
+    found = "; ".join(
+        f"{word_of('reason', row.reason)} {word_of('scope', row.scope)}, no. {row.id}"
+        for row in against
+    )
     check = Check(
         name="suppression",
         passed=False,
@@ -182,7 +186,10 @@ def _suppression_check(against: Sequence[SuppressionFact]) -> tuple[Check, str]:
 def _consent_checks(event: ConsentFact | None, at: datetime) -> list[tuple[Check, str]]:
     rows = (event.id,) if event else ()
     granted = event is not None and event.direction == "granted"
-    found = f"{event.direction}, no. {event.id}, {_text(event.captured_at)}" if event else "none"
+    found = "none is on record"
+    if event is not None:
+        said = word_of("direction", event.direction)
+        found = f"{said}, no. {event.id}, {_text(event.captured_at)}"
     checks = [
         (
             Check(name="consent_granted", passed=granted, found=found, rule="R-4.1", rows=rows),
@@ -219,11 +226,11 @@ def _consent_checks(event: ConsentFact | None, at: datetime) -> list[tuple[Check
 
 
 def _line_check(number: NumberFact) -> tuple[Check, str]:
-    found, word = number.line_type, ""
-    if found not in {*TEXTABLE_LINE_TYPES, "unknown"}:
-        word = "landline" if found == "fixed_line" else "invalid"
+    found, word = word_of("line_type", number.line_type), ""
+    if number.line_type not in {*TEXTABLE_LINE_TYPES, "unknown"}:
+        word = "landline" if number.line_type == "fixed_line" else "invalid"
     return Check(name="line", passed=not word, found=found, rule="R-4.1"), word
 
 
 def _text(moment: datetime | None) -> str:
-    return moment.isoformat(timespec="seconds") if moment else ""
+    return time_text(moment.isoformat()) if moment else ""

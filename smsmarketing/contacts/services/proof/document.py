@@ -10,6 +10,7 @@ from typing import Any
 
 from fpdf import FPDF, XPos, YPos
 
+from smsmarketing.contacts.rules.proof_words import time_text, word_of
 from smsmarketing.contacts.services.proof.lettering import FAMILY, fonts_load, printable
 
 CHECK_WORDS = {
@@ -37,6 +38,7 @@ REASON_WORDS = {
     "erased": "the profile had been erased at the person's or the house's wish",
 }
 _LONG = {"disclosure_text", "text", "message", "body", "normalised", "normalized", "request_text"}
+_EXACT = {"keyword", "number", "from", "to", "sender", "form_version", "hash", "operation"}
 _GREY, _BLACK, _GREEN, _RED = (105, 105, 105), (20, 20, 20), (0, 100, 50), (150, 20, 20)
 
 
@@ -104,6 +106,8 @@ class _Document(FPDF):
 
     def quote(self, label: str, value: str) -> None:
         """An exact text, framed, from edge to edge."""
+        if self.get_y() > self.h - 50:
+            self.add_page()
         self.pair(label, f"exactly as stored, {len(value)} characters:")
         self.set_font(FAMILY, size=10)
         self.set_draw_color(*_GREY)
@@ -137,14 +141,18 @@ class _Document(FPDF):
             elif key in _LONG:
                 self.quote(label, str(value))
             elif isinstance(value, list):
-                self.pair(label, ", ".join(str(item) for item in value))
+                self.pair(label, ", ".join(_told(key, item) for item in value))
             else:
-                self.pair(
-                    label,
-                    {True: "yes", False: "no"}.get(value, str(value))
-                    if isinstance(value, bool)
-                    else str(value),
-                )
+                self.pair(label, _told(key, value))
+
+
+def _told(key: str, value: Any) -> str:
+    """A value as people read it: yes and no, times, and words for what the tables call otherwise."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if key in _EXACT:
+        return str(value)
+    return time_text(word_of(key, str(value)))
 
 
 def document_build(pack: Mapping[str, Any], *, sha256: str, now: datetime) -> bytes:
@@ -157,14 +165,14 @@ def document_build(pack: Mapping[str, Any], *, sha256: str, now: datetime) -> by
         pdf,
         "Double opt-in requests",
         pack.get("double_opt_ins", []),
-        lambda row: f"Request {row['no']}: {row['state']}",
+        lambda row: f"Request {row['no']}: {word_of('state', row['state'])}",
         "",
     )
     _rows(
         pdf,
         "Opt-outs and other blocks",
         pack["suppressions"],
-        lambda row: f"No. {row['no']}: {row['reason']} ({row['scope']}), {row['created_at']}",
+        _block_title,
         "None is on record.",
     )
     messages = pack["messages"]
@@ -172,7 +180,9 @@ def document_build(pack: Mapping[str, Any], *, sha256: str, now: datetime) -> by
         pdf,
         f"Messages of the brand ({messages['shown']} of {messages['total']})",
         messages["rows"],
-        lambda row: f"Message {row['message_id']}: {row['state']}, {row['at']}",
+        lambda row: (
+            f"Message {row['message_id']}: {word_of('state', row['state'])}, {time_text(row['at'])}"
+        ),
         "None was sent.",
     )
     _chain(pdf, pack)
@@ -185,11 +195,11 @@ def _front(pdf: _Document, pack: Mapping[str, Any]) -> None:
     for label, value in (
         ("Brand", question["brand"]),
         ("Purpose", question["purpose"]),
-        ("At the moment", question["at"]),
+        ("At the moment", time_text(question["at"])),
         ("Number", question["number"]),
         ("Number fingerprint", question["number_fingerprint"]),
         ("", question["fingerprint_is"]),
-        ("Made", f"{made['at']} by {made['by']}"),
+        ("Made", f"{time_text(made['at'])} by {made['by']}"),
         ("Why it was made", made["reason"]),
     ):
         pdf.pair(label, str(value))
@@ -197,7 +207,7 @@ def _front(pdf: _Document, pack: Mapping[str, Any]) -> None:
         pdf.heading("Answer: yes, a text of this purpose was allowed at that moment.", _GREEN)
     else:
         why = REASON_WORDS.get(verdict["reason"], verdict["reason"])
-        pdf.heading(f"Answer: no. First reason: {why} ({verdict['reason']}).", _RED)
+        pdf.heading(f"Answer: no. First reason: {why}.", _RED)
     pdf.heading("Person")
     pdf.fields(pack["person"])
 
@@ -216,7 +226,13 @@ def _checks(pdf: _Document, pack: Mapping[str, Any]) -> None:
 
 def _consent_title(row: Mapping[str, Any]) -> str:
     other = "" if row["for_this_number"] else " (for another number of this contact)"
-    return f"No. {row['no']}: {row['direction']} {row['purpose']}, {row['captured_at']}{other}"
+    said = word_of("direction", row["direction"])
+    return f"No. {row['no']}: {said}, {row['purpose']}, {time_text(row['captured_at'])}{other}"
+
+
+def _block_title(row: Mapping[str, Any]) -> str:
+    what = f"{word_of('reason', row['reason'])} {word_of('scope', row['scope'])}"
+    return f"No. {row['no']}: {what}, {time_text(row['created_at'])}"
 
 
 def _rows(pdf: _Document, title: str, rows: list[dict[str, Any]], heading: Any, empty: str) -> None:
@@ -240,7 +256,7 @@ def _chain(pdf: _Document, pack: Mapping[str, Any]) -> None:
     pdf.pair("", audit["chain_head"]["hash"])
     if audit["newest_anchor"]:
         anchor = audit["newest_anchor"]
-        pdf.pair("Newest signed anchor", f"no. {anchor['seq']}, {anchor['at']}")
+        pdf.pair("Newest signed anchor", f"no. {anchor['seq']}, {time_text(str(anchor['at']))}")
         pdf.pair("", anchor["hash"])
     for entry in audit["entries"]:
         pdf.heading(f"Entry {entry['seq']}: {entry['operation']}, {entry['outcome']}")

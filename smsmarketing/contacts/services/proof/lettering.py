@@ -25,8 +25,8 @@ FALLBACKS = (
     "NotoSansTamil",
     "NotoSansGeorgian",
     "NotoSansArmenian",
-    "NanumSquare",
     "DroidSansFallback",
+    "NanumSquare",
 )
 
 
@@ -67,8 +67,15 @@ def _covered() -> frozenset[int]:
 
 
 def _points(path: Path) -> set[int]:
+    """The characters a font has a shape for: some name thousands and draw nothing for them."""
     with TTFont(path, lazy=True) as font:
-        return set(font.getBestCmap())
+        places = font["loca"]
+        drawn = [places[at] != places[at + 1] for at in range(len(places) - 1)]
+        return {
+            point
+            for point, name in font.getBestCmap().items()
+            if drawn[font.getGlyphID(name)] or chr(point).isspace()
+        }
 
 
 def _path(name: str) -> Path:

@@ -11,7 +11,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("contacts", "0042_erasure"),
+        ("contacts", "0070_member_audience"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -11,7 +11,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("contacts", "0070_member_audience"),
+        ("contacts", "0055_reveal_budget"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -18,12 +18,12 @@ from django.db import connection, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 
 from smsmarketing.accounts.models import Brand
 from smsmarketing.campaigns.plan.statement import SENDABLE, decision_statement
 from smsmarketing.contacts.criteria import criteria_compile, criteria_parse
-from smsmarketing.contacts.models import Contact, ImportJob, SendState
+from smsmarketing.contacts.models import ImportJob, SendState
 from smsmarketing.contacts.rules.consent import ConsentEvidence
 from smsmarketing.contacts.rules.phone import phone_parse
 from smsmarketing.contacts.services import (
@@ -43,22 +43,19 @@ from smsmarketing.gateways import services as gateways
 from smsmarketing.gateways.intake.inbound import inbound_receive
 from smsmarketing.gateways.transports.base import InboundEvent
 from tests.gateways.world import World, sender_verify, world_make
-from tests.properties.oracle import lawful, refused
+from tests.properties.lifecycle import DISCLOSURE, POOL, Lifecycle, either, index
+from tests.properties.oracle import Books
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-DISCLOSURE = "I agree to get offers of Acme by SMS. Reply STOP to end."
-POOL = 5
 STOPS = ("STOP", "stop.", "Stop texting me", "ARRÊT", "unsubscribe", "🛑", "退订")
 HOLDS = ("wrong number", "don't text me")
 HARMLESS = ("unstoppable!", "When does the sale stop?", "thanks", "yes please", "HELP")
 _numbers = itertools.count(1_000_000)
 _replies = itertools.count(1)
-index = st.integers(0, POOL - 1)
-either = st.sampled_from([0, 1])
 
 
-class Machine(RuleBasedStateMachine):
+class Machine(Lifecycle):
     """Five numbers and two brands of one team; every rule is one thing that people or programs do."""
 
     def __init__(self) -> None:
@@ -73,10 +70,9 @@ class Machine(RuleBasedStateMachine):
         self.brands = [self.world.brand, second]
         self.senders = [self.world.sender, self._sender(second)]
         self.phones = [f"+3706{next(_numbers)}" for _ in range(POOL)]
-        self.said_no: set[tuple[str, int, str]] = set()
+        self.said_no = set()
         """(number, brand, reason): a "no" that nothing so far could have taken back."""
-        self.ever_yes: set[tuple[str, int]] = set()
-        self.jobs: list[int] = []
+        self.jobs = []
 
     def _sender(self, brand: Brand) -> Any:
         sender = gateways.sender_create(
@@ -89,9 +85,6 @@ class Machine(RuleBasedStateMachine):
         sender_verify(sender)
         sender.refresh_from_db()
         return sender
-
-    def contact(self, number: int) -> Contact | None:
-        return Contact.objects.filter(phone=self.phones[number]).first()
 
     # What people and programs do
 
@@ -124,7 +117,7 @@ class Machine(RuleBasedStateMachine):
         )
         with transaction.atomic():
             consent_record(contact, evidence, brand=self.brands[brand])
-        self.ever_yes.add((self.phones[number], brand))
+        self.said_yes[self.phones[number], brand].add("said")
 
     @rule(number=index, brand=either, direction=st.sampled_from(["revoked", "denied"]))
     def says_no_on_a_form(self, number: int, brand: int, direction: str) -> None:
@@ -182,9 +175,9 @@ class Machine(RuleBasedStateMachine):
             "captured_at": (timezone.now() - timedelta(days=40)).date().isoformat(),
         }
         options = ImportOptions(consent=consent if agreed else None)
-        self._import("contacts", "phone,first_name\n" + rows, brand, options)
-        if agreed:
-            self.ever_yes |= {(self.phones[number], brand) for number in numbers}
+        job_id = self._import("contacts", "phone,first_name\n" + rows, brand, options)
+        for number in numbers if agreed else ():
+            self.said_yes[self.phones[number], brand].add(f"import:{job_id}")
 
     @rule(numbers=st.sets(index, min_size=1), brand=either)
     def opt_outs_imported(self, numbers: set[int], brand: int) -> None:
@@ -192,7 +185,7 @@ class Machine(RuleBasedStateMachine):
         self._import("opt_outs", "phone\n" + rows, brand, ImportOptions())
         self.said_no |= {(self.phones[number], brand, "opt_out") for number in numbers}
 
-    def _import(self, kind: str, text: str, brand: int, options: ImportOptions) -> None:
+    def _import(self, kind: str, text: str, brand: int, options: ImportOptions) -> int:
         job = import_create(
             upload_store([text.encode()], file_name="a.csv", user=self.world.user),
             kind=kind,
@@ -206,6 +199,7 @@ class Machine(RuleBasedStateMachine):
         job = ImportJob.objects.get(pk=job.pk)
         assert (job.state, job.error_code) == ("done", "")
         self.jobs.append(job.pk)
+        return job.pk
 
     @rule(number=index)
     def changes_number(self, number: int) -> None:
@@ -222,25 +216,26 @@ class Machine(RuleBasedStateMachine):
                 brand_id=self.brands[0].pk,
                 source="test",
             )
-        self.phones[number] = new
+        self.number_changed(number, new)
 
     # What must hold after every step
 
     @invariant()
     def only_who_may_be_texted_is_sendable(self) -> None:
         now = timezone.now()
+        books = Books(self.phones, now)
         for number, brand in enumerate(self.brands):
-            allowed = lawful(self.phones, brand.pk, now)
+            allowed = books.lawful(brand.pk)
             assert self._shown(brand, now) == allowed
             assert self._planned(brand, now) == allowed
             held_back = suppressed_phones(
                 self.phones, brand_id=brand.pk, purpose="marketing", now=now
             )
             assert set(held_back) == {
-                phone for phone in self.phones if refused(phone, brand.pk, now)
+                phone for phone in self.phones if books.refused(phone, brand.pk)
             }
             for phone in allowed:
-                assert (phone, number) in self.ever_yes, "nobody ever agreed for this number"
+                assert self.said_yes[phone, number], "nobody agreed for this number"
                 assert not [
                     word for seen, one, word in self.said_no if (seen, one) == (phone, number)
                 ]
@@ -286,7 +281,7 @@ def test_no_sequence_makes_anybody_sendable_who_must_not_be(run: int) -> None:
     run_state_machine_as_test(
         seed(run + more)(type(f"Machine{run}", (Machine,), {})),
         settings=settings(
-            max_examples=more or 9,
+            max_examples=more or 6,
             stateful_step_count=40,
             deadline=None,
             database=None,

@@ -138,7 +138,7 @@ def _rows_fill(rows: int, *, team_id: int, brand_id: int, audience_id: int) -> N
         cursor.execute("ANALYZE contacts_contact, contacts_contactevent")
         cursor.execute(SUMMARIES_OPENED.replace("{keys}", _KINDS))
         cursor.execute("ANALYZE contacts_eventsummary")
-        cursor.execute(SUMMARIES_DERIVED.replace("{keys}", _KINDS))
+        cursor.execute(SUMMARIES_DERIVED.replace("o.id = ANY(%(ids)s)", "TRUE"))
         cursor.execute(_CONSENTS, {"brand": brand_id})
         cursor.execute(
             "VACUUM ANALYZE contacts_contact, contacts_sendstate, contacts_audiencemember,"

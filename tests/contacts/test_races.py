@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from django.db import connection, connections, transaction
+from django.utils import timezone
 
 from smsmarketing.accounts.models import Brand, User
 from smsmarketing.contacts.models import Contact, ImportJob, SendState, Suppression
 from smsmarketing.contacts.rules.phone import phone_parse
 from smsmarketing.contacts.services import consent_record, contact_upsert, suppression_add
+from smsmarketing.contacts.services.events import event_note
 from smsmarketing.contacts.services.imports import (
     ImportOptions,
     import_create,
@@ -137,3 +139,25 @@ def test_a_stop_waits_for_a_consent_that_is_being_recorded(brand: Brand) -> None
                 cursor.execute("SELECT pg_sleep(0.01)")
     thread.join()
     assert SendState.objects.get().marketing_reason == "opted_out"
+
+
+def test_a_stop_does_not_wait_for_events_of_the_contact(brand: Brand) -> None:
+    """[R-2.8]: who records events keeps the contact from being erased, and nobody's "no" waiting."""
+    phone = "+447400123456"
+    with transaction.atomic():
+        contact = contact_upsert(
+            phone_parse(phone), changes={}, brand_id=brand.pk, source="race"
+        ).contact
+    with transaction.atomic():
+        event_note(
+            team_id=brand.team_id,
+            contact_id=contact.pk,
+            kind="order",
+            external_id="1",
+            at=timezone.now(),
+        )
+        thread = threading.Thread(target=_stop_and_close, args=(phone, brand))
+        thread.start()
+        thread.join(timeout=30)
+        assert not thread.is_alive()
+        assert Suppression.objects.count() == 1

@@ -103,7 +103,7 @@ def _locked(phone: str | None) -> Contact | None:
     if phone is None:
         return None
     _number_lock(phone)
-    return Contact.objects.select_for_update().filter(phone=phone).first()
+    return Contact.objects.select_for_update(no_key=True).filter(phone=phone).first()
 
 
 def _lift(

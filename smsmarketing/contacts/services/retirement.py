@@ -76,7 +76,7 @@ def numbers_revive(delivered: Mapping[str, int], *, at: datetime) -> int:
 
 def _revive(phone: str, message_id: int, at: datetime) -> int:
     _number_lock(phone)
-    contact = Contact.objects.select_for_update().filter(phone=phone).first()
+    contact = Contact.objects.select_for_update(no_key=True).filter(phone=phone).first()
     found = Suppression.objects.select_for_update().filter(
         suppressions_live(at),
         source="gateway",

@@ -60,7 +60,8 @@ def merge_params(job: ImportJob, plan: Plan, *, now: Any) -> dict[str, Any]:
 def compare_sql(stage: Stage, plan: Plan, job: ImportJob) -> str:
     """Fill the todo table: one row per number of the file, with what the merge must do.
 
-    The last row of a number wins. `attach` is an unchanged contact that lacks the list, the send
+    The last row of a number wins. What is new comes first: nobody waits for a lock of it, so that
+    it can be merged in larger chunks than what is there. `attach` is an unchanged contact that lacks the list, the send
     state or the consent event.
     """
     differs = [f"s.{name} <> c.{name}" for name in TEXT_FIELDS if name in stage.fields]
@@ -86,7 +87,7 @@ def compare_sql(stage: Stage, plan: Plan, job: ImportJob) -> str:
     return f"""
         INSERT INTO {stage.todo} (seq, line, action)
         SELECT row_number() OVER (PARTITION BY a.action = 'unchanged'
-            ORDER BY a.phone COLLATE "C"), a.line, a.action
+            ORDER BY a.action <> 'create', a.phone COLLATE "C"), a.line, a.action
         FROM (
             SELECT s.phone, s.line, CASE WHEN c.id IS NULL THEN 'create'
                 WHEN {changed} THEN 'change'

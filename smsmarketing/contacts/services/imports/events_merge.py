@@ -15,7 +15,7 @@ from smsmarketing.contacts.services.events import Given, Key, events_record
 from smsmarketing.contacts.services.imports.staging import Stage, rejects_copy
 
 MERGE_EVENTS: Final = 5_000
-"""Events a transaction: their contacts are held that long, and a STOP of one waits."""
+"""Events a transaction: erasing or merging one of their contacts waits that long; a STOP does not."""
 
 _OF_TEAM = (
     "c.erased_at IS NULL AND EXISTS (SELECT 1 FROM contacts_sendstate t"

@@ -13,6 +13,7 @@ import socket
 import uuid
 from collections import Counter
 from datetime import datetime, timedelta
+from time import monotonic
 
 import structlog
 from django.db import connection, transaction
@@ -26,6 +27,7 @@ from smsmarketing.contacts.services.imports import contacts_merge, events_merge,
 from smsmarketing.contacts.services.imports.files import file_rows
 from smsmarketing.contacts.services.imports.jobs import import_fail, import_plan
 from smsmarketing.contacts.services.imports.leases import LeaseLost, job_beat
+from smsmarketing.contacts.services.imports.pace import Pace
 from smsmarketing.contacts.services.imports.staging import (
     Stage,
     chunk_stage,
@@ -43,7 +45,7 @@ logger = structlog.get_logger("smsmarketing.contacts.imports")
 
 SILENT_AFTER = timedelta(seconds=120)  # comparing a million rows gives no sign of life
 CRASHES_MAX = 3
-MERGE_ROWS = 20_000  # a STOP of one of these numbers waits until its chunk is committed
+MERGE_ROWS = 20_000  # of new contacts; what a STOP may wait for is merged at a pace (pace.py)
 _DUPLICATE = "DUPLICATE_IN_FILE"
 _DONE = ("create", "change", "repeated", "consent_recorded", "members_added")
 """Counts of what was done; the dry run had filled some with what would be."""
@@ -252,12 +254,14 @@ class _Work:
     def _merge(self) -> None:
         """Chunk after chunk; what a chunk did, its progress and its counts commit together."""
         work = self.job.counts["work"]
+        fresh, pace = self._fresh(), Pace(self.merge_rows)
+        if self.job.kind == "events":
+            pace.rows = min(self.merge_rows, events_merge.MERGE_EVENTS)
         while self.job.rows_done < work:
             after = self.job.rows_done
-            upto = min(after + self.merge_rows, work)
-            if self.job.kind == "events":
-                upto = min(upto, after + events_merge.MERGE_EVENTS)
-            now = timezone.now()
+            upto = min(after + self.merge_rows, fresh) if after < fresh else after + pace.rows
+            upto = min(upto, work)
+            now, began = timezone.now(), monotonic()
             with transaction.atomic():
                 done, bounds = self._chunk(after, upto, now)
                 counts = Counter(self.job.counts)
@@ -268,8 +272,19 @@ class _Work:
                     bounds=_widened(self.job.bounds, bounds),
                     crashes=0,
                 )
-            if self.job.kind != "events":  # an event makes nobody sendable
-                self._settle(after, upto)
+            if self.job.kind == "events":  # no STOP waits for them, and they make nobody sendable
+                continue
+            if after >= fresh:
+                pace.took(upto - after, monotonic() - began)
+            self._settle(after, upto)
+
+    def _fresh(self) -> int:
+        """How many rows stand first whose contacts are new: nobody can wait for a lock of them."""
+        if self.job.kind != "contacts":
+            return 0
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT count(*) FROM {self.stage.todo} WHERE action = 'create'")  # noqa: S608
+            return int(cursor.fetchone()[0])
 
     def _chunk(
         self, after: int, upto: int, now: datetime

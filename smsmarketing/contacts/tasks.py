@@ -19,6 +19,7 @@ from smsmarketing.contacts.services.exports import export_work, exports_expire, 
 from smsmarketing.contacts.services.imports import import_work, imports_expire, imports_stalled
 from smsmarketing.contacts.services.imports.folders import folder_run, folders_due
 from smsmarketing.contacts.services.lifting import suppressions_expire
+from smsmarketing.contacts.services.reveals import reveals_forget
 from smsmarketing.contacts.services.seals import consents_seal
 from smsmarketing.contacts.services.tags import tag_rename
 from smsmarketing.operations.dispatch import execute
@@ -80,8 +81,9 @@ def send_states_sweep_task() -> None:
 
 @shared_task(name="contacts.imports_expire", expires=3600)
 def imports_expire_task() -> None:
-    """Delete uploaded files and dry runs that are too old."""
+    """Delete uploaded files, dry runs, rejected cells and old counts of shown numbers [R-4.14]."""
     imports_expire()
+    reveals_forget(now=timezone.now())
 
 
 @shared_task(name="contacts.import_folders_sweep", expires=60)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from celery import shared_task
 
 from smsmarketing.gateways import dispatch, intake
+from smsmarketing.gateways.services.retention import texts_expire
 
 BEAT = {
     "gateways.sweep": 5.0,
     "gateways.receipts_apply": 2.0,
     "gateways.opt_in_requests_send": 15.0,
+    "gateways.texts_expire": 3600.0,
 }
 """Seconds between starts. Tasks expire: while a queue is long the sweep asks again and again."""
 
@@ -49,3 +51,9 @@ def opt_in_requests_send_task() -> None:
     """Text those who must confirm an opt-in, and note what became of earlier texts."""
     intake.opt_in_requests_send()
     intake.opt_in_requests_follow()
+
+
+@shared_task(name="gateways.texts_expire", expires=3600)
+def texts_expire_task() -> None:
+    """Delete the texts whose time is over; the next run goes on where this one ended [R-4.14]."""
+    texts_expire()

@@ -19,6 +19,7 @@ from smsmarketing.gateways.models import InboundMessage
 from smsmarketing.gateways.rules.review_due import decision_due
 from smsmarketing.gateways.selectors import inbound_visible
 from smsmarketing.gateways.selectors.review import (
+    TEXT_REMOVED,
     replies_waiting,
     reply_answers,
     reply_conversation,
@@ -133,7 +134,7 @@ def _item(actor: Actor, message: InboundMessage) -> dict[str, Any]:
         "late": message.action == "hold_review" and due < now,
         "seen": LEVEL_WORDS.get(message.level, message.level),
         "suggested": suggested,
-        "answers": answers.body if answers is not None else "",
+        "answers": (answers.body or TEXT_REMOVED) if answers is not None else "",
         "answers_at": answers.created_at if answers is not None else None,
         "lines": [
             (line, untrusted_clean(phone_hide(line.text, message.phone)))

@@ -165,6 +165,7 @@ class BatchAdmin(OperationAdmin):
         "started_at",
         "handed_over_at",
         "finished_at",
+        "texts",
     )
 
     def visible(self, actor: Actor) -> QuerySet[Any]:
@@ -178,6 +179,13 @@ class BatchAdmin(OperationAdmin):
         closed = sum(count for state, count in by_state.items() if state not in OPEN)
         share = 100 * closed // row.planned if row.planned else 0
         return f"{closed} of {row.planned} closed ({share} %)"
+
+    @admin.display(description="Texts")
+    def texts(self, row: Batch) -> str:
+        """Whether they are still here [R-4.14]."""
+        if row.bodies_removed_at is None:
+            return "kept until their time is over"
+        return f"removed on {row.bodies_removed_at:%-d %B %Y}; states, parts and costs stay"
 
     @admin.display(description="Messages by state")
     def counts(self, row: Batch) -> str:

@@ -12,6 +12,7 @@ from smsmarketing.gateways.selectors.visibility import inbound_visible, messages
 from smsmarketing.operations.types import Actor
 
 WAITING_ACTIONS = ("hold_review", "review")
+TEXT_REMOVED = "(text removed: its time was over)"
 _SHOWN = 20
 
 
@@ -51,7 +52,7 @@ def reply_conversation(actor: Actor, message: InboundMessage) -> list[Line]:
         .order_by("-stored_at", "-id")[:_SHOWN]
     ]
     lines += [
-        Line(at=row.created_at, ours=True, text=row.body, note=row.state)
+        Line(at=row.created_at, ours=True, text=row.body or TEXT_REMOVED, note=row.state)
         for row in _sent(actor, message)[:_SHOWN]
     ]
     return sorted(lines, key=lambda line: line.at, reverse=True)[:_SHOWN]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from smsmarketing.contacts.models import ImportFile, ImportJob, ImportUndo
+from smsmarketing.contacts.models import ImportFile, ImportJob, ImportReject, ImportUndo
 from smsmarketing.contacts.services.imports.files import import_folder, upload_remove
 from smsmarketing.contacts.services.imports.jobs import import_fail
 from smsmarketing.contacts.services.imports.staging import stage_drop
@@ -16,6 +16,7 @@ CHECKED_KEPT = timedelta(days=7)
 FILES_KEPT = timedelta(days=30)
 _LOOSE_KEPT = timedelta(days=1)
 _UNDO_SLICE = 10_000
+_REJECT_STEPS = 100
 
 
 def imports_expire(*, now: datetime | None = None) -> int:
@@ -33,6 +34,7 @@ def imports_expire(*, now: datetime | None = None) -> int:
         import_fail(job_id, code="EXPIRED", message=message)
         stage_drop(job_id)
     _undo_expire(now)
+    _rejects_expire(now)
     removed = 0
     for upload in ImportFile.objects.filter(created_at__lt=now - FILES_KEPT).exclude(
         jobs__state="running"
@@ -56,6 +58,16 @@ def _undo_expire(now: datetime) -> None:
                 job_id=job.pk, id__gte=start, id__lt=min(start + _UNDO_SLICE, last + 1)
             ).delete()
         ImportJob.objects.filter(pk=job.pk).update(bounds={})
+
+
+def _rejects_expire(now: datetime) -> None:
+    """Forget the cells of rejected rows with the file they came from; number and reason stay."""
+    old = ImportReject.objects.filter(job__created_at__lt=now - FILES_KEPT).exclude(row=[])
+    for _ in range(_REJECT_STEPS):
+        ids = list(old.values_list("pk", flat=True)[:_UNDO_SLICE])
+        if not ids:
+            return
+        ImportReject.objects.filter(pk__in=ids).update(row=[])
 
 
 def _loose_remove(now: datetime) -> int:

@@ -21,6 +21,9 @@ class GatewaysConfig(AppConfig):
         contacts.proof_messages_provider = history.proof_messages  # type: ignore[attr-defined]
         contacts.last_message_provider = history.contact_last_message  # type: ignore[attr-defined]
         contacts.reply_numbers_provider = history.reply_numbers  # type: ignore[attr-defined]
+        story = import_module("smsmarketing.gateways.selectors.contact_story")
+        timeline = import_module("smsmarketing.contacts.selectors.timeline")
+        timeline.more_sources.update(message=story.contact_messages, reply=story.contact_replies)
         undo = import_module("smsmarketing.contacts.services.imports.undo_sql")
         undo.message_test = history.contact_message_test  # type: ignore[attr-defined]
         folders = import_module("smsmarketing.contacts.services.imports.folders")

@@ -354,7 +354,7 @@ def test_duplicates_are_found_masked_and_page_by_page(
         contact_make(desk, crm, f"+370699000{number}", customer_key="D-1")
     first = desk.call("contacts.duplicates", crm, limit=1)
     assert [row.contact_id for row in first.items[0].contacts] == [twin.pk, same.pk]
-    assert all(row.phone_masked for row in first.items[0].contacts)
+    assert all("•" in row.phone for row in first.items[0].contacts)
     second = desk.call("contacts.duplicates", crm, limit=1, cursor=first.next_cursor)
     assert [item.size for item in second.items] == [2]
     assert second.next_cursor is None

@@ -18,6 +18,7 @@ from smsmarketing.contacts.admin.duplicates import (
     merge_button,
     merge_page,
 )
+from smsmarketing.contacts.admin.import_calls import page_call
 from smsmarketing.contacts.admin.lists import (
     AudienceFilter,
     CappedPaginator,
@@ -26,17 +27,18 @@ from smsmarketing.contacts.admin.lists import (
     search_allowed,
 )
 from smsmarketing.contacts.models import ConsentEvent, Contact, SendState
-from smsmarketing.contacts.rules.phone import PhoneError, phone_mask, phone_parse
+from smsmarketing.contacts.rules.phone import PhoneError, phone_hide, phone_mask, phone_parse
 from smsmarketing.contacts.selectors import (
     audiences_visible,
     contacts_visible,
     suppressions_visible,
 )
 from smsmarketing.contacts.selectors.merged import merged_heir
+from smsmarketing.operations.errors import OperationError
 from smsmarketing.operations.surfaces.admin import OperationAdmin, OperationButton
 from smsmarketing.operations.surfaces.admin.actors import admin_actor
 from smsmarketing.operations.text import untrusted_clean
-from smsmarketing.operations.types import Actor
+from smsmarketing.operations.types import Actor, Done
 from smsmarketing.operations.versions import version_token
 
 REASON_WORDS = {
@@ -55,6 +57,24 @@ REASON_WORDS = {
     "on_hold": "on hold until a person decides",
     "trashed": "in the trash",
 }
+
+KEY = "contacts.timeline"
+NEXT_STEPS = {
+    "opted_out": "Only the person can end it, by writing START or by a new consent.",
+    "no_consent": "Record the consent with Change, or import it with its evidence.",
+    "consent_incomplete": "Record the consent again with the text that was shown and where.",
+    "consent_expired": "Ask the person for a new consent.",
+    "complaint": "Nobody may text. Compliance decides on a lift.",
+    "blocked": "Your own block: see it below; compliance can lift it.",
+    "legal": "Nobody may text. Compliance decides on a lift.",
+    "reassigned": "Ask the person for the present number.",
+    "invalid": "Ask the person for the present number.",
+    "landline": "Ask the person for a mobile number.",
+    "unreachable": "It is tried again when the block runs out.",
+    "on_hold": "Decide the reply under Replies to decide.",
+    "trashed": "Restore the contact first.",
+}
+"""What one can do about a reason."""
 
 
 def _id(row: Contact, actor: Actor) -> dict[str, Any]:
@@ -118,7 +138,7 @@ class ContactAdmin(OperationAdmin):
             label="Reveal number",
             icon="visibility",
             when=lambda row: row.phone is not None,
-            initial=lambda row, actor: {"contact_ids": [row.pk]},
+            initial=lambda row, actor: {"contact_ids": row.pk},
         ),
         OperationButton(
             key="contacts.restore",
@@ -199,12 +219,13 @@ class ContactAdmin(OperationAdmin):
     @admin.display(description="Name")
     def person(self, row: Contact) -> str:
         """Cleaned: names come from outside."""
-        return untrusted_clean(f"{row.first_name} {row.last_name}".strip()) or "—"
+        name = untrusted_clean(f"{row.first_name} {row.last_name}".strip())
+        return phone_hide(name, row.phone or "") or "—"
 
     @admin.display(description="Tags")
     def tag_words(self, row: Contact) -> str:
         """All tags."""
-        return untrusted_clean(", ".join(row.tags)) or "—"
+        return phone_hide(untrusted_clean(", ".join(row.tags)), row.phone or "") or "—"
 
     @admin.display(description="Marketing")
     def marketing(self, row: Contact) -> str:
@@ -237,8 +258,18 @@ class ContactAdmin(OperationAdmin):
             "contact": contact,
             "number": self.number(contact),
             "name": self.person(contact),
+            "tag_words": self.tag_words(contact),
+            **{
+                name: phone_hide(untrusted_clean(getattr(contact, name)), contact.phone or "")
+                for name in ("customer_key", "customer_group", "source")
+            },
             "states": [
-                (state.brand, REASON_WORDS.get(state.marketing_reason), state)
+                (
+                    state.brand,
+                    REASON_WORDS.get(state.marketing_reason),
+                    state,
+                    NEXT_STEPS.get(state.marketing_reason or "", ""),
+                )
                 for state in contact.own_states
             ],
             "consents": self._consents(contact, actor),
@@ -247,14 +278,32 @@ class ContactAdmin(OperationAdmin):
             .select_related("brand", "lift")
             .order_by("-id")[:50],
             "audiences": audiences_visible(actor).filter(members__contact=contact).order_by("name"),
-            "custom": [(key, untrusted_clean(str(value))) for key, value in contact.custom.items()],
+            "custom": [
+                (key, phone_hide(untrusted_clean(str(value)), contact.phone or ""))
+                for key, value in contact.custom.items()
+            ],
             "operation_buttons": [
                 *self.buttons_for(request, contact),
                 *merge_button(contact, actor),
             ],
             "heir": merged_heir(contact),
+            **self._story(request, contact),
         }
         return TemplateResponse(request, "admin/contacts/contact.html", context)
+
+    def _story(self, request: HttpRequest, contact: Contact) -> dict[str, Any]:
+        """A page of the timeline; an old or foreign mark begins with the newest again."""
+        payload = {"contact_id": contact.pk, "limit": 25}
+        cursor = request.GET.get("older", "")
+        answer = page_call(request, KEY, {**payload, **({"cursor": cursor} if cursor else {})})
+        if isinstance(answer, OperationError) and cursor:
+            answer, cursor = page_call(request, KEY, payload), ""
+        shown = answer.result.model_dump() if isinstance(answer, Done) else {}
+        return {
+            "story": shown.get("items", []),
+            "older": shown.get("next_cursor") or "",
+            "paged": bool(cursor),
+        }
 
     def _consents(self, contact: Contact, actor: Actor) -> list[tuple[ConsentEvent, bool]]:
         """Newest first; whether the event is of the number the contact has now [R-4.3]."""

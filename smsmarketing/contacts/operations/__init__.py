@@ -26,6 +26,7 @@ from smsmarketing.contacts.operations import (
     proof,
     reveal,
     tags,
+    timeline,
     trash,
     upsert,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "proof",
     "reveal",
     "tags",
+    "timeline",
     "trash",
     "upsert",
 ]

@@ -1,0 +1,271 @@
+"""Everything that ever happened to one person, newest first: one bounded query a source, merged."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from django.db.models import Q, QuerySet
+
+from smsmarketing.accounts.selectors import brands_visible, teams_visible
+from smsmarketing.contacts.models import (
+    AudienceMember,
+    ConsentEvent,
+    Contact,
+    ContactEvent,
+    DoubleOptIn,
+    ImportJob,
+    ImportUndo,
+    SuppressionLift,
+)
+from smsmarketing.contacts.selectors.contacts import audiences_visible, imports_visible
+from smsmarketing.contacts.selectors.suppressions import suppressions_visible
+from smsmarketing.operations.models import AuditEntry
+from smsmarketing.operations.types import Actor
+
+KINDS: Final = (
+    "change",
+    "consent",
+    "event",
+    "import",
+    "lift",
+    "list",
+    "message",
+    "opt_in",
+    "opt_out",
+    "reply",
+)
+_ACTS: Final = {
+    "contacts.upsert": "Details were changed",
+    "contacts.delete": "Moved to the trash",
+    "contacts.restore": "Brought back from the trash",
+    "contacts.erase": "Erased",
+    "contacts.merge": "Merged with another contact",
+    "contacts.reveal": "The full number was shown",
+    "contacts.consent_proof": "A proof pack was made",
+    "contacts.export_person": "Everything about the person was exported",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that happened. `key` orders entries and is the mark of a page."""
+
+    at: datetime
+    kind: str
+    id: int
+    sentence: str
+    who: str = ""
+    brand_id: int | None = None
+    facts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[datetime, str, int]:
+        return (self.at, self.kind, self.id)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where a page ended: the next one holds what is before it."""
+
+    at: datetime
+    kind: str
+    id: int
+
+
+Source = Callable[[Actor, Contact, Mark | None, int], Iterable[Entry]]
+
+
+def before(rows: QuerySet[Any], mark: Mark | None, *, at: str, kind: str) -> QuerySet[Any]:
+    """The rows of this kind behind the mark, newest first."""
+    if mark is not None:
+        if kind == mark.kind:
+            rows = rows.filter(Q(**{f"{at}__lt": mark.at}) | Q(**{at: mark.at, "pk__lt": mark.id}))
+        else:
+            word = "lte" if kind < mark.kind else "lt"
+            rows = rows.filter(**{f"{at}__{word}": mark.at})
+    return rows.order_by(f"-{at}", "-pk")
+
+
+def timeline(
+    actor: Actor,
+    contact: Contact,
+    *,
+    kinds: Collection[str],
+    mark: Mark | None,
+    limit: int,
+) -> list[Entry]:
+    """At most `limit` entries behind the mark, newest first, of what the actor may see."""
+    sources = {**_SOURCES, **more_sources}
+    found = [list(sources[kind](actor, contact, mark, limit)) for kind in kinds if kind in sources]
+    merged = heapq.merge(*found, key=lambda entry: entry.key, reverse=True)
+    return [entry for _, entry in zip(range(limit), merged, strict=False)]
+
+
+def _consents(actor: Actor, contact: Contact, mark: Mark | None, limit: int) -> Iterator[Entry]:
+    rows = ConsentEvent.objects.filter(contact=contact, brand__in=brands_visible(actor))
+    words = {
+        "granted": "Agreed to",
+        "revoked": "Took back the consent to",
+        "expired": "The consent ran out to",
+        "denied": "Said no to",
+    }
+    for row in before(rows.select_related("brand"), mark, at="recorded_at", kind="consent")[:limit]:
+        method = row.method.replace("_", " ")
+        yield Entry(
+            row.recorded_at,
+            "consent",
+            row.pk,
+            f"{words[row.direction]} {row.purpose} texts of {row.brand.name}"
+            f" ({method}, {row.captured_at:%-d %b %Y}).",
+            row.captured_by,
+            row.brand_id,
+            {"direction": row.direction, "purpose": row.purpose, "method": row.method},
+        )
+
+
+def _opt_outs(actor: Actor, contact: Contact, mark: Mark | None, limit: int) -> Iterator[Entry]:
+    rows = suppressions_visible(actor).filter(phone_hash=contact.phone_hash)
+    for row in before(rows.select_related("brand"), mark, at="created_at", kind="opt_out")[:limit]:
+        where = row.brand.name if row.brand else "every brand"
+        what = {"opt_out": "Opted out of", "hold": "Put on hold for"}.get(
+            row.reason, f"Blocked ({row.reason.replace('_', ' ')}) for"
+        )
+        yield Entry(
+            row.created_at,
+            "opt_out",
+            row.pk,
+            f"{what} {where}, by {row.source}.",
+            str(row.evidence.get("recorded_by", "")),
+            row.brand_id,
+            {"reason": row.reason, "scope": row.scope, "source": row.source},
+        )
+
+
+def _lifts(actor: Actor, contact: Contact, mark: Mark | None, limit: int) -> Iterator[Entry]:
+    own = suppressions_visible(actor).filter(phone_hash=contact.phone_hash)
+    rows = SuppressionLift.objects.filter(suppression__in=own).select_related("suppression__brand")
+    for row in before(rows, mark, at="created_at", kind="lift")[:limit]:
+        brand = row.suppression.brand
+        yield Entry(
+            row.created_at,
+            "lift",
+            row.pk,
+            f"The block ({row.suppression.reason.replace('_', ' ')}) for"
+            f" {brand.name if brand else 'every brand'} ended: {row.ground.replace('_', ' ')}.",
+            row.actor,
+            row.suppression.brand_id,
+            {"ground": row.ground, "reason": row.suppression.reason},
+        )
+
+
+def _opt_ins(actor: Actor, contact: Contact, mark: Mark | None, limit: int) -> Iterator[Entry]:
+    rows = DoubleOptIn.objects.filter(
+        phone_hash=contact.phone_hash, brand__in=brands_visible(actor)
+    ).select_related("brand")
+    for row in before(rows, mark, at="requested_at", kind="opt_in")[:limit]:
+        yield Entry(
+            row.requested_at,
+            "opt_in",
+            row.pk,
+            f"Asked by text to confirm the opt-in to {row.brand.name}: {row.state}.",
+            row.asked_by,
+            row.brand_id,
+            {"state": str(row.state)},
+        )
+
+
+def _events(actor: Actor, contact: Contact, mark: Mark | None, limit: int) -> Iterator[Entry]:
+    rows = ContactEvent.objects.filter(contact=contact, team__in=teams_visible(actor))
+    rows = rows.exclude(kind="sms_reply")  # the reply itself is an entry
+    for row in before(rows, mark, at="occurred_at", kind="event")[:limit]:
+        kind = row.kind.removeprefix("custom:").replace("_", " ")
+        state = str(row.properties.get("state") or row.properties.get("status") or "")
+        yield Entry(
+            row.occurred_at,
+            "event",
+            row.pk,
+            f"{kind.capitalize()} {row.external_id}{f': {state}' if state else ''} ({row.source}).",
+            row.source,
+            None,
+            {"event": row.kind, "external_id": row.external_id, "state": state},
+        )
+
+
+def _lists(actor: Actor, contact: Contact, mark: Mark | None, limit: int) -> Iterator[Entry]:
+    rows = AudienceMember.objects.filter(contact=contact, audience__in=audiences_visible(actor))
+    for row in before(rows.select_related("audience"), mark, at="added_at", kind="list")[:limit]:
+        yield Entry(
+            row.added_at,
+            "list",
+            row.pk,
+            f"Came onto the list {row.audience.name}.",
+            f"import {row.import_job_id}" if row.import_job_id else "",
+            row.audience.brand_id,
+            {"audience_id": str(row.audience_id)},
+        )
+
+
+def _imports(actor: Actor, contact: Contact, mark: Mark | None, limit: int) -> Iterator[Entry]:
+    touched = ImportUndo.objects.filter(contact_id=contact.pk).values_list("job_id", "changes")
+    changes = dict(touched[:200])
+    made = contact.source.removeprefix("import:")
+    if contact.source.startswith("import:") and made.isdecimal() and len(made) < 18:
+        changes.setdefault(int(made), {})
+    rows = imports_visible(actor).filter(pk__in=changes, started_at__isnull=False)
+    for row in before(rows, mark, at="started_at", kind="import")[:limit]:
+        yield _import(row, changes[row.pk])
+
+
+def _import(row: ImportJob, changes: dict[str, Any]) -> Entry:
+    fields = ", ".join(sorted(changes))
+    undone = f"; undone on {row.undone_at:%-d %b %Y}" if row.undone_at else ""
+    assert row.started_at is not None  # noqa: S101 - filtered
+    return Entry(
+        row.started_at,
+        "import",
+        row.pk,
+        f"Import {row.file_name} {f'changed {fields}' if fields else 'touched this contact'}{undone}.",
+        f"user:{row.created_by_id}",
+        row.brand_id,
+        {"import_id": str(row.pk), "fields": fields},
+    )
+
+
+def _acts(actor: Actor, contact: Contact, mark: Mark | None, limit: int) -> Iterator[Entry]:
+    rows = AuditEntry.objects.filter(
+        Q(outcome="revealed") | Q(outcome="done", operation__in=[*_ACTS]) & ~_COUNTED,
+        object_type="contacts.contact",
+        object_id=str(contact.pk),
+        operation__in=[*_ACTS],
+    )
+    for row in before(rows, mark, at="at", kind="change")[:limit]:
+        reason = f": {row.reason}" if row.reason else ""
+        yield Entry(
+            row.at,
+            "change",
+            row.seq,
+            f"{_ACTS[row.operation]}{reason}.",
+            row.on_behalf_of or row.actor_id,
+            None,
+            {"operation": row.operation, "surface": row.surface},
+        )
+
+
+_COUNTED = Q(operation="contacts.reveal")
+"""Its own entry is beside those of the single numbers."""
+_SOURCES: Final[dict[str, Source]] = {
+    "change": _acts,
+    "consent": _consents,
+    "event": _events,
+    "import": _imports,
+    "lift": _lifts,
+    "list": _lists,
+    "opt_in": _opt_ins,
+    "opt_out": _opt_outs,
+}
+more_sources: dict[str, Source] = {}
+"""Kind → source, added at ready() by apps that lie above: `message` and `reply` by gateways."""

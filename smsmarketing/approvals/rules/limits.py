@@ -32,8 +32,8 @@ def drift_found(
 ) -> dict[str, str]:
     """What outgrew its approval: {fact: sentence}, empty when the approval still covers it [R-8.3].
 
-    Recipients may grow by 5 %, cost up to the ceiling, countries not at all. A fact that was
-    approved and is not given now counts as drift.
+    Recipients may grow by 5 %, cost up to the ceiling, countries not at all, and content (a hash of
+    it) must be the same. A fact that was approved and is not given now counts as drift.
     """
     drift: dict[str, str] = {}
     before, now = _number(approved.get("recipients")), _number(current.get("recipients"))
@@ -46,6 +46,8 @@ def drift_found(
         added = sorted(set(current.get("countries") or ()) - set(approved["countries"] or ()))
         if added:
             drift["countries"] = f"countries not approved: {', '.join(added)}"
+    if approved.get("content_sha256") != current.get("content_sha256"):
+        drift["content_sha256"] = "other content than was approved"
     return drift
 
 

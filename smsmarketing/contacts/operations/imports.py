@@ -53,6 +53,8 @@ def _upload(context: Context, data: FileIn) -> ImportFile:
             "There is no such upload of yours. Upload the file to POST /api/v1/imports/files.",
             field_errors={"upload_id": "Not an upload of yours."},
         )
+    if not imports.import_path(upload.stored_path).exists():
+        raise imports.file_changed()
     return upload
 
 
@@ -161,7 +163,12 @@ def _start(context: Context, data: StartIn) -> ImportOut:
 
 
 def _alone(data: StartIn) -> None:
-    extra = sorted(data.model_fields_set - {"import_id"})
+    # A held call comes back with every field, each at its default: that is as good as left out.
+    extra = sorted(
+        name
+        for name in data.model_fields_set - {"import_id"}
+        if getattr(data, name) != StartIn.model_fields[name].get_default(call_default_factory=True)
+    )
     if extra:
         raise InvalidInput(
             "A checked import starts as it was checked; check it again to change how it is read.",
@@ -179,30 +186,33 @@ def _start_facts(context: Context, data: StartIn) -> dict[str, Any]:
     # cannot be read is refused here, before anyone is asked to agree to it.
     with transaction.atomic():
         job = _create(context, data)
-        rows = imports.file_lines(job.upload)
+        found = _facts_of(job, imports.file_lines(job.upload))
         transaction.set_rollback(True)
     if data.csv_text is not None:
         imports.upload_remove(job.stored_path)
-    return _facts_of(job, rows)
+    return found
 
 
 def _facts_of(job: ImportJob, rows: int) -> dict[str, Any]:
+    facts: dict[str, Any] = {"content_sha256": imports.import_fingerprint(job)}
     if job.kind in ("opt_outs", "events"):  # neither makes a contact or a consent
-        return {"contacts": 0, "consents": 0}
+        return {**facts, "contacts": 0, "consents": 0}
     evidence = job.options.get("consent") or any(
         name.startswith("consent.") for name in job.mapping.values()
     )
-    return {"contacts": rows, "consents": rows if evidence else 0}
+    return {**facts, "contacts": rows, "consents": rows if evidence else 0}
 
 
 def _start_shown(context: Context, data: StartIn) -> dict[str, Any]:
     """The file behind the import id and what the dry run found, for the approver."""
     if data.import_id is None:
-        return {}
+        upload = ImportFile.objects.filter(pk=data.upload_id).first() if data.upload_id else None
+        return {"file": upload.file_name, "sha256": upload.sha256} if upload else {}
     job = _found(context, data.import_id)
     consent = job.options.get("consent") or {}
     return {
         "file": job.file_name,
+        "sha256": job.sha256,
         "kind": job.kind.replace("_", "-"),
         "columns": job.mapping,
         "dry_run": job.counts,

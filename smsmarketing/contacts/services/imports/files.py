@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Final
 
 from django.conf import settings
 from django.db import transaction
@@ -33,7 +34,7 @@ from smsmarketing.contacts.rules.import_files import (
     text_of,
 )
 from smsmarketing.operations.audit import audit_append
-from smsmarketing.operations.errors import InvalidInput
+from smsmarketing.operations.errors import Conflict, InvalidInput
 from smsmarketing.operations.types import Actor
 
 SAMPLE_ROWS = 5
@@ -124,6 +125,28 @@ def upload_size_check(content_length: str) -> None:
         error = file_refusal(too_large())
         error.http_status = 413
         raise error
+
+
+_CHANGED: Final = (
+    "The stored file is not the one that was uploaded. Upload it again and start anew."
+)
+
+
+def file_changed() -> Conflict:
+    """The refusal of a file that is gone, or other than it was."""
+    return Conflict(_CHANGED)
+
+
+def file_intact(upload: ImportFile) -> bool:
+    """Whether the stored file still is, byte for byte, what was uploaded (and approved)."""
+    digest = hashlib.sha256()
+    try:
+        with import_path(upload.stored_path).open("rb") as source:
+            while block := source.read(1 << 20):
+                digest.update(block)
+    except OSError:
+        return False
+    return digest.hexdigest() == upload.sha256
 
 
 def upload_remove(stored_path: str) -> None:

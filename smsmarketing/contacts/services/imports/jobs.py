@@ -19,7 +19,13 @@ from smsmarketing.contacts.rules.import_fields import KINDS, mapping_faults, map
 from smsmarketing.contacts.rules.import_files import DELIMITERS, ENCODINGS
 from smsmarketing.contacts.rules.import_rows import Plan
 from smsmarketing.contacts.selectors.events import event_fields_declared, fields_declared
-from smsmarketing.contacts.services.imports.files import FileLook, file_look
+from smsmarketing.contacts.services.imports.files import (
+    FileLook,
+    file_changed,
+    file_intact,
+    file_look,
+)
+from smsmarketing.operations.canonical import sha256_hex
 from smsmarketing.operations.errors import ConsentIncomplete, InvalidInput
 from smsmarketing.operations.jobs import enqueue
 from smsmarketing.operations.states import row_lock, transition_apply
@@ -248,6 +254,28 @@ def import_start(job: ImportJob, *, now: datetime | None = None) -> ImportJob:
     transition_apply(job, "start", save=("started_at", "version"))
     enqueue("contacts.import_work", job_id=job.pk)
     return job
+
+
+def import_fingerprint(job: ImportJob) -> str:
+    """Hash of the file and of all that decides how it is read: what an approval covers.
+
+    Raises Conflict when the stored file is not the one that was uploaded.
+    """
+    if not file_intact(job.upload):
+        raise file_changed()
+    return sha256_hex(
+        {
+            "sha256": job.sha256,
+            "kind": job.kind,
+            "brand": job.brand_id,
+            "audience": job.audience_id,
+            "encoding": job.encoding,
+            "delimiter": job.delimiter,
+            "headers": job.headers,
+            "mapping": job.mapping,
+            "options": job.options,
+        }
+    )
 
 
 def import_fail(job_id: int, *, code: str, message: str) -> None:

@@ -65,8 +65,9 @@ def undo_check(job: ImportJob, *, now: datetime) -> None:
         )
     if job.kind != "contacts":
         raise Conflict(
-            "Only an import of contacts is undone as a whole. Correct wrong events by importing them"
-            " again, right, under the same ids."
+            "An import of events is not undone as a whole: events are facts, and it changed no"
+            " contact, consent or list that could go back. Correct wrong events by importing them"
+            " again, right, under the same source and ids; counts and sums follow."
         )
     if job.state in ("undoing", "undone"):
         raise Conflict("This import is undone already, or the undo is at work. See its status.")

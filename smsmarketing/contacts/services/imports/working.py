@@ -24,7 +24,7 @@ from smsmarketing.contacts.models import Audience, ImportJob
 from smsmarketing.contacts.rules.import_files import FileRefused
 from smsmarketing.contacts.rules.import_rows import Plan, RowReader
 from smsmarketing.contacts.services.imports import contacts_merge, events_merge, opt_outs_merge
-from smsmarketing.contacts.services.imports.files import file_rows
+from smsmarketing.contacts.services.imports.files import file_changed, file_intact, file_rows
 from smsmarketing.contacts.services.imports.jobs import import_fail, import_plan
 from smsmarketing.contacts.services.imports.leases import LeaseLost, job_beat
 from smsmarketing.contacts.services.imports.pace import Pace
@@ -140,6 +140,8 @@ class _Work:
 
     def _read(self) -> None:
         job = self.job
+        if not file_intact(job.upload):
+            raise FileRefused("FILE_CHANGED", file_changed().message)
         rows = file_rows(
             job.stored_path, encoding=job.encoding, delimiter=job.delimiter, after=job.rows_read
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
 from smsmarketing.accounts.models import Team, User
@@ -57,6 +58,9 @@ class WebhookEvent(models.Model):
     subject_ids = ArrayField(models.BigIntegerField(), default=list)
     occurred_at = models.DateTimeField()
 
+    class Meta:
+        indexes = [GinIndex(fields=["subject_ids"], name="webhook_event_subjects")]
+
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}"
 
@@ -84,6 +88,7 @@ class WebhookDelivery(models.Model):
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name_plural = "webhook deliveries"
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(state__in=STATES), name="webhook_delivery_state_known"

@@ -18,3 +18,10 @@ def deliveries_visible(actor: Actor) -> QuerySet[WebhookDelivery]:
     """Deliveries to those endpoints, newest first."""
     rows = WebhookDelivery.objects.select_related("event", "endpoint").order_by("-id")
     return rows if actor.sees_all_teams else rows.filter(endpoint__team_id__in=actor.team_ids)
+
+
+def deliveries_about(
+    rows: QuerySet[WebhookDelivery], subject: str, subject_id: int
+) -> QuerySet[WebhookDelivery]:
+    """Of these, the deliveries of events that name a row, e.g. a suppression."""
+    return rows.filter(event__subject=subject, event__subject_ids__contains=[subject_id])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Final
 
 from django.contrib import admin
@@ -23,6 +24,10 @@ from smsmarketing.contacts.selectors import suppressions_live, suppressions_visi
 from smsmarketing.operations.surfaces.admin import OperationAdmin, OperationButton
 from smsmarketing.operations.text import untrusted_clean
 from smsmarketing.operations.types import Actor
+from smsmarketing.webhooks.models import WebhookDelivery
+from smsmarketing.webhooks.rules.kinds import STATE_WORDS as DELIVERY_WORDS
+from smsmarketing.webhooks.rules.outcomes import explanation
+from smsmarketing.webhooks.selectors import deliveries_about
 
 REASON_WORDS: Final = {
     "opt_out": "the person opted out",
@@ -124,12 +129,14 @@ class SuppressionAdmin(OperationAdmin):
         "ended",
         "ends_by",
         "told",
+        "told_to",
         "language",
         "created_at",
         "repeated_at",
         "expires_at",
         "lifted_at",
     )
+    empty_hint = "Nobody has opted out or was blocked. Bring an earlier list in with Paste a list, or import a file."
     list_operations = (
         OperationButton(key="contacts.opt_out", label="Opt a number out", icon="block"),
         OperationButton(key="opt_outs.block", label="Block a number", icon="do_not_disturb_on"),
@@ -215,6 +222,29 @@ class SuppressionAdmin(OperationAdmin):
     def told(self, row: Suppression) -> str:
         """Whether the team's own systems know."""
         return SYNC_WORDS[row.sync_state]
+
+    @admin.display(description="Told to")
+    def told_to(self, row: Suppression) -> str:
+        """System by system, the newest first. What holds for every brand was told to other teams'
+        systems too; their names are theirs.
+        """
+        found = WebhookDelivery.objects.select_related("endpoint", "event").order_by("-id")
+        rows = deliveries_about(found, "suppression", row.pk)
+        if row.brand is None:
+            counts = Counter(rows.values_list("state", flat=True)[:1000])
+            words = (f"{count} {DELIVERY_WORDS[state]}" for state, count in counts.items())
+            return ", ".join(words) or "nobody"
+        lines = [
+            (
+                reverse("admin:webhooks_webhookdelivery_change", args=[item.pk]),
+                f"{item.endpoint.name}: {DELIVERY_WORDS[item.state]}",
+                item.event.kind.replace("_", "-").replace(".", " "),
+                explanation(item.state, item.error),
+            )
+            for item in rows.filter(endpoint__team_id=row.brand.team_id)[:20]
+        ]
+        line = '<div><a class="op-link" href="{}">{}</a> ({}) {}</div>'
+        return format_html_join("", line, lines) or "nobody"
 
     @admin.display(description="Proof")
     def proof(self, row: Suppression) -> str:

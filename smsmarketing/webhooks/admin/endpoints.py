@@ -13,16 +13,9 @@ from smsmarketing.operations.surfaces.admin import OperationAdmin, OperationButt
 from smsmarketing.operations.types import Actor
 from smsmarketing.operations.versions import version_token
 from smsmarketing.webhooks.models import WebhookDelivery, WebhookEndpoint
-from smsmarketing.webhooks.rules.kinds import KINDS
+from smsmarketing.webhooks.rules.kinds import KINDS, STATE_WORDS
 from smsmarketing.webhooks.rules.outcomes import explanation
 from smsmarketing.webhooks.selectors import deliveries_visible, endpoints_visible
-
-STATE_WORDS = {
-    "pending": "waiting",
-    "delivered": "arrived",
-    "failed": "given up",
-    "abandoned": "not sent: switched off",
-}
 
 
 @admin.register(WebhookEndpoint)
@@ -31,6 +24,7 @@ class WebhookEndpointAdmin(OperationAdmin):
 
     view_permission = "webhooks.endpoint_view"
     icon = "webhook"
+    empty_hint = "No system of yours is told of opt-outs yet. Add the address of your CRM or shop with New webhook."
     list_display = ("name", "team", "url", "state_words", "waiting", "failed")
     list_filter = ("active",)
     search_fields = ("name", "url")
@@ -130,6 +124,7 @@ class WebhookDeliveryAdmin(OperationAdmin):
 
     view_permission = "webhooks.endpoint_view"
     icon = "outbox"
+    empty_hint = "Deliveries appear when something happens that an active webhook is told of, or with a ping."
     list_display = ("created_at", "endpoint", "kind", "state_words", "attempts", "answer")
     list_filter = ("state", "endpoint")
     ordering = ("-id",)

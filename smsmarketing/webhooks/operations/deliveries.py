@@ -21,7 +21,7 @@ from smsmarketing.operations.types import (
 from smsmarketing.webhooks.models import WebhookDelivery, WebhookEndpoint
 from smsmarketing.webhooks.operations.endpoints import ENDPOINT
 from smsmarketing.webhooks.rules.outcomes import explanation
-from smsmarketing.webhooks.selectors import deliveries_visible
+from smsmarketing.webhooks.selectors import deliveries_about, deliveries_visible
 from smsmarketing.webhooks.services.endpoints import delivery_again, endpoint_ping
 
 
@@ -48,6 +48,9 @@ class DeliveryRow(Output):
 class DeliveriesIn(PageInput):
     endpoint_id: int | None = Field(default=None, ge=1, description="Only of this endpoint.")
     delivery_id: int | None = Field(default=None, ge=1, description="Only this delivery.")
+    suppression_id: int | None = Field(
+        default=None, ge=1, description="Only of events that tell of this suppression."
+    )
     state: Literal["pending", "delivered", "failed", "abandoned"] | None = Field(
         default=None, description="Only in this state."
     )
@@ -63,6 +66,8 @@ def listed(context: Context, data: DeliveriesIn) -> DeliveryPage:
         rows = rows.filter(endpoint_id=data.endpoint_id)
     if data.delivery_id is not None:
         rows = rows.filter(pk=data.delivery_id)
+    if data.suppression_id is not None:
+        rows = deliveries_about(rows, "suppression", data.suppression_id)
     if data.state is not None:
         rows = rows.filter(state=data.state)
     page, cursor = page_cut(rows, data, principal=context.actor.principal)

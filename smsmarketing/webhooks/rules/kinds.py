@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-STATES: Final = ("pending", "delivered", "failed", "abandoned")
+STATE_WORDS: Final = {
+    "pending": "waiting",
+    "delivered": "arrived",
+    "failed": "given up",
+    "abandoned": "not sent: switched off",
+}
+STATES: Final = tuple(STATE_WORDS)
 
 PING: Final = "ping"
 """What webhooks.test sends; nobody subscribes to it."""

@@ -4,6 +4,7 @@ from smsmarketing.contacts.admin.exports import ExportFileAdmin
 from smsmarketing.contacts.admin.fields import CustomFieldAdmin
 from smsmarketing.contacts.admin.import_folders import ImportFolderAdmin
 from smsmarketing.contacts.admin.imports import ImportJobAdmin
+from smsmarketing.contacts.admin.opt_in_forms import OptInFormAdmin
 from smsmarketing.contacts.admin.people import ContactAdmin
 from smsmarketing.contacts.admin.rows import AudienceAdmin, ConsentEventAdmin
 from smsmarketing.contacts.admin.suppressions import BlockClearingAdmin, SuppressionAdmin
@@ -17,5 +18,6 @@ __all__ = [
     "ExportFileAdmin",
     "ImportFolderAdmin",
     "ImportJobAdmin",
+    "OptInFormAdmin",
     "SuppressionAdmin",
 ]

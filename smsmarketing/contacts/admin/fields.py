@@ -51,6 +51,7 @@ class CustomFieldAdmin(OperationAdmin):
         "created_at",
         "updated_at",
     )
+    empty_hint = "A declared field has a type that every value is checked against. Begin with Declare a field."
     list_operations = (
         OperationButton(key="contacts.custom_fields.save", label="Declare a field", icon="add"),
     )

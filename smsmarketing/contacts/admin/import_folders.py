@@ -8,7 +8,7 @@ from django.contrib import admin
 
 from smsmarketing.contacts.models import ImportFolder
 from smsmarketing.contacts.selectors import folders_visible
-from smsmarketing.operations.surfaces.admin import OperationAdmin
+from smsmarketing.operations.surfaces.admin import OperationAdmin, OperationButton
 from smsmarketing.operations.types import Actor
 
 
@@ -18,7 +18,10 @@ class ImportFolderAdmin(OperationAdmin):
 
     view_permission = "contacts.import_view"
     icon = "folder_open"
-    list_operations = ("import_folders.save",)
+    list_operations = (
+        OperationButton(key="import_folders.save", label="Watch a folder", icon="add"),
+    )
+    empty_hint = "A watched folder brings in the files that another system puts there. Begin with Watch a folder."
     list_display = (
         "name",
         "brand",
@@ -41,4 +44,6 @@ class ImportFolderAdmin(OperationAdmin):
     def newest(self, row: ImportFolder) -> str:
         """Name, outcome and why."""
         found = row.files.order_by("-id").first()
-        return f"{found.file_name}: {found.outcome} {found.note}".strip() if found else "none yet"
+        if found is None:
+            return "none yet"
+        return f"{found.file_name}: {found.outcome.replace('_', ' ')} {found.note}".strip()

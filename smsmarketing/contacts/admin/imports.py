@@ -58,6 +58,15 @@ PHASE_WORDS = {
 _BLOCK = 2**20
 
 
+_RESULT = {
+    "create": "new",
+    "change": "changed",
+    "unchanged": "unchanged",
+    "repeated": "said again",
+    "rejected": "rejected",
+}
+
+
 @admin.register(ImportJob)
 class ImportJobAdmin(OperationAdmin):
     """Imports of the person's teams."""
@@ -66,7 +75,7 @@ class ImportJobAdmin(OperationAdmin):
     icon = "upload_file"
     list_display = (
         "file_name",
-        "kind",
+        "kind_words",
         "state",
         "brand",
         "rows",
@@ -83,6 +92,11 @@ class ImportJobAdmin(OperationAdmin):
         """Imports of the person's teams."""
         return imports_visible(actor).select_related("brand", "created_by")
 
+    @admin.display(description="Kind", ordering="kind")
+    def kind_words(self, row: ImportJob) -> str:
+        """In words."""
+        return str(row.kind).replace("_", "-")
+
     @admin.display(description="Rows")
     def rows(self, row: ImportJob) -> str:
         """Rows with content."""
@@ -93,8 +107,9 @@ class ImportJobAdmin(OperationAdmin):
         """In short."""
         if row.error_message:
             return str(row.error_message)[:80]
-        words = ("create", "change", "unchanged", "rejected")
-        return ", ".join(f"{row.counts[word]:,} {word}" for word in words if row.counts.get(word))
+        return ", ".join(
+            f"{row.counts[word]:,} {said}" for word, said in _RESULT.items() if row.counts.get(word)
+        )
 
     def get_urls(self) -> list[URLPattern]:
         """The wizard's pages come before the admin's own patterns."""

@@ -238,7 +238,7 @@ class Suppression(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.reason} ({self.scope}) {self.pk}"
+        return f"{self.reason.replace('_', ' ')}, number {self.pk}"
 
 
 class BlockClearing(models.Model):

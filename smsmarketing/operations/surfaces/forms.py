@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -122,7 +122,7 @@ def form_build(
 
 
 def _label(name: str) -> str:
-    words = name.replace("_", " ")
+    words = name.replace("_", " ").replace(".", ": ")
     return words[:1].upper() + words[1:]
 
 
@@ -226,7 +226,25 @@ def _list_shape(schema: Mapping[str, Any]) -> _Shape:
             ),
             "One per line, or separated by commas.",
         )
+    must, known = items.get("required", []), items.get("properties", {})
+    if len(must) == 1 and field_types(known.get(must[0], {})) == {"string"}:
+        return _rows_shape(must[0])
     return _json_shape()
+
+
+def _rows_shape(name: str) -> _Shape:
+    """A list of rows of which only one field must be given: people write that one, line by line."""
+    shape = _json_shape()
+
+    def decode(text: str) -> Any:
+        if text.lstrip().startswith(("[", "{")):
+            return shape.decode(text)
+        return [{name: line.strip()} for line in text.splitlines() if line.strip()]
+
+    word = name.replace("_", " ")
+    return replace(
+        shape, decode=decode, help_text=f"One {word} per line; or JSON, to give more of each."
+    )
 
 
 def _lines(text: str) -> list[str]:

@@ -58,6 +58,8 @@ class OperationAdmin(ModelAdmin):  # type: ignore[misc]
     list_operations: ClassVar[tuple[str | OperationButton, ...]] = ()
     view_permission: ClassVar[str] = ""
     icon: ClassVar[str] = "table_rows"
+    empty_hint: ClassVar[str] = "Rows appear here as the system is used."
+    """What to do when the list has no row yet."""
 
     actions = None
     actions_list: ClassVar[Any] = ()

@@ -130,12 +130,18 @@ def merge_page(admin: Any, request: HttpRequest, pk: int) -> HttpResponse:
         result: Any = shown.result
         if other:
             context["preview"] = result
+            context["fields"] = [(_label(field.name), field) for field in result.fields]
         else:
             context["suggested"] = [
                 row for group in result.items for row in group.contacts if row.contact_id != pk
             ]
     context["error"] = error
     return TemplateResponse(request, "admin/contacts/merge.html", context, status=status)
+
+
+def _label(name: str) -> str:
+    field, _, key = name.partition(".")
+    return f"{TAKEABLE.get(field, field)}: {key}" if key else TAKEABLE.get(field, field)
 
 
 def _suggestion(pk: int) -> tuple[str, dict[str, Any]]:

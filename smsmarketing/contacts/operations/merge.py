@@ -187,13 +187,13 @@ def _text(value: Any, phones: list[str]) -> str:
 
 def _words(found: Forecast, other: Contact, consents: int) -> list[str]:
     said = [NUMBERS_STAY]
-    lost = [choice.name for choice in found.fields if choice.lost is not None]
+    lost = [_spoken(choice.name) for choice in found.fields if choice.lost is not None]
     if lost:
         said.append(f"Given up: one value each of {', '.join(lost)}.")
     if found.lists:
-        said.append(f"The kept contact comes onto {len(found.lists)} more lists.")
+        said.append(f"Lists that the kept contact comes onto: {len(found.lists)}.")
     if found.events:
-        said.append(f"{found.events} events move to the kept contact.")
+        said.append(f"Events that move to the kept contact: {found.events}.")
     if consents:
         said.append(
             f"{consents} consents were given for the other number and stay with it; to text the person"
@@ -206,6 +206,11 @@ def _words(found: Forecast, other: Contact, consents: int) -> list[str]:
         " number and consent back; lists and events stay with the kept contact."
     )
     return said
+
+
+def _spoken(name: str) -> str:
+    """A field as people say it."""
+    return name.replace("_", " ").replace(".", " ")
 
 
 def _merge(context: Context, data: MergeIn) -> MergeOut:

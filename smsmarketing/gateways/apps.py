@@ -18,6 +18,7 @@ class GatewaysConfig(AppConfig):
         contacts = import_module("smsmarketing.contacts.selectors")
         history = import_module("smsmarketing.gateways.selectors.history")
         contacts.history_provider = history.contact_history  # type: ignore[attr-defined]
+        contacts.replies_provider = history.contact_replies  # type: ignore[attr-defined]
         contacts.proof_messages_provider = history.proof_messages  # type: ignore[attr-defined]
         contacts.last_message_provider = history.contact_last_message  # type: ignore[attr-defined]
         contacts.reply_numbers_provider = history.reply_numbers  # type: ignore[attr-defined]

@@ -199,6 +199,12 @@ _TABLE: tuple[Permission, ...] = (
         "sms:contacts.write",
     ),
     _permission(
+        "contacts.export_make",
+        "Export contacts and opt-outs as files",
+        {CRM, COMPLIANCE},
+        "sms:contacts.pii",
+    ),
+    _permission(
         "contacts.export_view",
         "Follow and fetch the files one asked for",
         EVERYONE - {VIEWER},
@@ -267,6 +273,12 @@ _TABLE: tuple[Permission, ...] = (
         EVERYONE - {VIEWER},
         "sms:compliance",
         "sms:contacts.read",
+    ),
+    _permission(
+        "contacts.person_export",
+        "Export everything about one person, for their own request",
+        {COMPLIANCE},
+        "sms:contacts.pii",
     ),
     _permission(
         "contacts.phone_view", "See full phone numbers", {CRM, COMPLIANCE}, "sms:contacts.pii"

@@ -62,6 +62,8 @@ TOPICS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
             "contacts.delete",
             "contacts.merge",
             "contacts.erase",
+            "contacts.export",
+            "opt_outs.export",
             "tags.rename",
             "imports.start",
             "imports.undo",

@@ -19,6 +19,7 @@ KIND_WORDS = {
     "consent_proof": "Proof pack",
     "person": "Everything about a person",
     "contacts": "List of contacts",
+    "opt_outs": "List of opt-outs",
 }
 STATE_WORDS = {
     "making": "being made",

@@ -116,6 +116,12 @@ class ContactAdmin(OperationAdmin):
     list_operations = (
         OperationButton(key="contacts.upsert", label="Add a contact", icon="add"),
         OperationButton(key="contacts.opt_out", label="Opt a number out", icon="block"),
+        OperationButton(
+            key="contacts.export",
+            label="Export",
+            icon="download",
+            leads_to="admin:contacts_exportfile_changelist",
+        ),
     )
     change_list_template = "admin/contacts/contact_list.html"
     operation_buttons = (
@@ -145,6 +151,13 @@ class ContactAdmin(OperationAdmin):
             label="Restore",
             icon="restore_from_trash",
             when=lambda row: row.trashed_at is not None,
+        ),
+        OperationButton(
+            key="contacts.export_person",
+            label="Export everything",
+            icon="download",
+            initial=_id,
+            leads_to="admin:contacts_exportfile_changelist",
         ),
         OperationButton(
             key="contacts.consent_proof",

@@ -28,7 +28,7 @@ class ExportRow(Output):
     """A file that somebody asked for."""
 
     export_id: UUID = Field(description="Id of the file.")
-    kind: str = Field(description="consent_proof, person, contacts, ...")
+    kind: str = Field(description="consent_proof, person, contacts or opt_outs.")
     state: str = Field(
         description="making (a worker is at it), ready, failed (see problem) or expired."
     )
@@ -79,7 +79,7 @@ def _get(context: Context, data: ExportGetIn) -> ExportRow:
 
 
 class ExportListIn(PageInput):
-    kind: Literal["consent_proof", "person", "contacts"] | None = Field(
+    kind: Literal["consent_proof", "person", "contacts", "opt_outs"] | None = Field(
         default=None, description="Only files of this kind."
     )
     state: Literal["making", "ready", "failed", "expired"] | None = Field(

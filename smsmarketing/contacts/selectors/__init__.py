@@ -1,6 +1,6 @@
 """Reading contacts, audiences, suppressions and imports, within what the actor may see."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from smsmarketing.contacts.models import Contact
@@ -43,6 +43,9 @@ proof_messages_provider: Callable[[Contact, int], tuple[int, list[dict[str, Any]
 first, with text, sender, states and times, for the proof pack. `number` is the full one.
 """
 
+replies_provider: Callable[[Contact, Collection[int]], list[dict[str, Any]]] | None = None
+"""Set by gateways at ready(): what a contact wrote to these brands (ids), oldest first."""
+
 __all__ = [
     "audiences_visible",
     "contacts_shared",
@@ -55,6 +58,7 @@ __all__ = [
     "last_message_provider",
     "mappings_visible",
     "proof_messages_provider",
+    "replies_provider",
     "reply_numbers_provider",
     "segments_visible",
     "suppressed_now",

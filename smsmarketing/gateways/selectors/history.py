@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from smsmarketing.contacts.models import Contact
 from smsmarketing.contacts.selectors.merged import merged_ids
-from smsmarketing.gateways.models import Message
+from smsmarketing.gateways.models import InboundMessage, Message
 from smsmarketing.gateways.selectors.visibility import inbound_visible, messages_visible
 from smsmarketing.operations.canonical import decimal_text
 from smsmarketing.operations.types import Actor
@@ -96,4 +97,23 @@ def proof_messages(contact: Contact, brand_id: int) -> tuple[int, list[dict[str,
             "body": row.body,
         }
         for row in reversed(newest)
+    ]
+
+
+def contact_replies(contact: Contact, brand_ids: Collection[int]) -> list[dict[str, Any]]:
+    """What a contact and those merged into it wrote to these brands, oldest first, at most 1,000."""
+    rows = InboundMessage.objects.filter(
+        contact_id__in=merged_ids(contact.pk), brand_id__in=list(brand_ids)
+    )
+    return [
+        {
+            "reply_id": row.pk,
+            "brand_id": row.brand_id,
+            "received_at": row.received_at.isoformat(),
+            "to": row.to,
+            "text": row.text,
+            "read_as": row.action,
+            "decision": row.decision,
+        }
+        for row in rows.order_by("pk")[:1000]
     ]

@@ -1,5 +1,6 @@
 """Erasing a person [R-4.9]-[R-4.11]: the profile at once, the traces elsewhere by durable steps."""
 
+from smsmarketing.contacts.services.erasing.exported import exports_erase
 from smsmarketing.contacts.services.erasing.free_text import free_text_add, free_text_columns
 from smsmarketing.contacts.services.erasing.jobs import (
     Cleared,
@@ -19,6 +20,7 @@ __all__ = [
     "erase_work",
     "eraser_add",
     "erasures_open",
+    "exports_erase",
     "free_text_add",
     "free_text_columns",
     "person_erase",

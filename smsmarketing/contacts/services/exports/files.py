@@ -6,7 +6,7 @@ import hashlib
 import os
 import uuid
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ class Wanted:
     full_numbers: bool = False
     reason: str = ""
     kept: timedelta = KEPT
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """Ids, flags and keyed hashes only: whose data it is, so that erasure finds it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +120,7 @@ def export_ask(
     `params` hold ids and flags only: no number, no name.
     """
     row = _row(wanted, actor, now or timezone.now())
-    row.params = dict(params)
+    row.params = {**wanted.params, **params}
     row.save(force_insert=True)
     enqueue("contacts.export_work", export_id=str(row.pk))
     return row
@@ -130,6 +132,7 @@ def _row(wanted: Wanted, actor: Actor, now: datetime) -> ExportFile:
         team_ids=sorted(wanted.team_ids),
         operation=wanted.operation,
         kind=wanted.kind,
+        params=dict(wanted.params),
         reason=wanted.reason[:300],
         full_numbers=wanted.full_numbers,
         file_name=wanted.file_name[:120],

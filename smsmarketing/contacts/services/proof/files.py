@@ -42,6 +42,10 @@ def pack_files(pack: dict[str, Any], asked: Asked, *, actor: Actor, now: datetim
                 team_ids=[asked.brand.team_id],
                 full_numbers=asked.full,
                 reason=asked.reason,
+                params={
+                    "contact_id": pack["person"].get("contact_id"),
+                    "number": pack["question"]["number_fingerprint"],
+                },
                 kept=_KEPT,
             ),
             [body],

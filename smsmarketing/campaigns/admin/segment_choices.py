@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from phonenumbers.geodata.locale import LOCALE_DATA
-
+from smsmarketing.campaigns.rules.country_names import countries
 from smsmarketing.campaigns.selectors import brands_usable
 from smsmarketing.contacts.criteria.contact_leaves import BASES, LINE_TYPES, METHODS, PURPOSES
 from smsmarketing.contacts.selectors import audiences_visible
@@ -56,7 +55,7 @@ def choices_of(actor: Actor) -> dict[str, Any]:
             kind: list(dict.fromkeys([*states.get(kind, []), *_STATES.get(kind, [])]))
             for kind in (*KINDS, *own)
         },
-        "countries": _countries(),
+        "countries": countries(),
         "line_types": list(LINE_TYPES.items()),
         "purposes": list(PURPOSES.items()),
         "bases": list(BASES.items()),
@@ -66,14 +65,3 @@ def choices_of(actor: Actor) -> dict[str, Any]:
 
 def _same(values: list[str]) -> list[tuple[str, str]]:
     return [(value, value) for value in values]
-
-
-def _countries() -> list[tuple[str, str]]:
-    """ISO code and English name of every country."""
-    found = []
-    for code, names in LOCALE_DATA.items():
-        name = names.get("en", code)
-        name = names.get(name[1:], code) if name.startswith("*") else name
-        if len(code) == 2:
-            found.append((code, name))
-    return sorted(found, key=lambda pair: pair[1])

@@ -11,7 +11,8 @@ from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from phonenumbers.geodata.locale import LOCALE_DATA
+
+from smsmarketing.campaigns.rules.country_names import country_name
 
 register = template.Library()
 
@@ -113,9 +114,7 @@ def _money(value: Any) -> tuple[Decimal | None, str]:
 @register.filter
 def country(code: Any) -> str:
     """The English name of an ISO 3166-1 country; the code itself when it has none."""
-    names = LOCALE_DATA.get(str(code), {})
-    name = str(names.get("en", code))
-    return str(names.get(name[1:], code)) if name.startswith("*") else name
+    return country_name(str(code))
 
 
 @register.filter

@@ -1,13 +1,17 @@
 """`make test`: all checks and all tests, with own servers and browser, leaving nothing running."""
 
 import os
+import resource
+import subprocess
+import tempfile
 from pathlib import Path
 
 from tools.browser import ADVICE, CHOSEN, browser_ensure
-from tools.check import checks_run
+from tools.embedded.place import CHECKOUT
 from tools.steps import Steps, python
 
 WORKERS = str(max(2, min(8, os.cpu_count() or 2)))
+SLOWEST = ("--durations=15", "--durations-min=2")
 # What a caller's shell may have set for the product; a test session makes its own servers and settings.
 FOREIGN = ("DJANGO_SETTINGS_MODULE", "DJANGO_ENV", "DEBUG", "LOG_LEVEL", "LOG_FORMAT")
 
@@ -16,11 +20,27 @@ def main() -> int:
     """Run checks and tests, also when something failed before, and say in the end what happened."""
     steps = Steps()
     browser = browser_ensure()
-    checks_run(steps)
     environment = {name: value for name, value in os.environ.items() if name not in FOREIGN}
     if browser:
         environment[CHOSEN] = str(browser)
-    steps.run("pytest", pytest_command(browser), environment=environment)
+    with tempfile.TemporaryFile("w+") as shown:
+        # Beside the tests: those wait for processes of their own often enough.
+        checks = subprocess.Popen(
+            python("-m", "tools.check"), cwd=CHECKOUT, stdout=shown, stderr=subprocess.STDOUT
+        )
+        try:
+            steps.run("pytest", pytest_command(browser), environment=environment)
+        except BaseException:
+            checks.terminate()
+            raise
+        finally:
+            failed = checks.wait() != 0
+        shown.seek(0)
+        print("\n==> check (ran beside the tests)\n" + shown.read(), end="", flush=True)
+    if failed:
+        steps.failed.insert(0, "check")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"\nCPU used by checks and tests: {used.ru_utime + used.ru_stime:.0f} s", flush=True)
     ci = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
     code, lines = verdict(steps.failed, browser=browser, ci=ci)
     print("\n" + "\n".join(lines))
@@ -29,7 +49,7 @@ def main() -> int:
 
 def pytest_command(browser: Path | None) -> list[str]:
     """Return the command that runs every test, or every test but those that need a browser."""
-    command = python("-m", "pytest", "-q", "-n", WORKERS, "--dist", "worksteal")
+    command = python("-m", "pytest", "-q", "-n", WORKERS, "--dist", "worksteal", *SLOWEST)
     return command if browser else [*command, "-m", "not browser"]
 
 

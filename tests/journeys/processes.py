@@ -28,7 +28,7 @@ from tools.demo.__main__ import BULK_QUEUES, FAST_QUEUES
 from tools.embedded.place import CHECKOUT
 from tools.embedded.processes import PR_SET_PDEATHSIG, child_end, port_free
 
-START_SECONDS = 60
+START_SECONDS = 180
 LOG_SHOWN = 4000
 
 

@@ -280,6 +280,7 @@ class ContactAdmin(OperationAdmin):
                 (
                     state.brand,
                     REASON_WORDS.get(state.marketing_reason),
+                    REASON_WORDS.get(state.transactional_reason),
                     state,
                     NEXT_STEPS.get(state.marketing_reason or "", ""),
                 )

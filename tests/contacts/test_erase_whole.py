@@ -21,6 +21,7 @@ from smsmarketing.contacts.models import (
     EraseJob,
     EventSummary,
     EvidenceFile,
+    ExportFile,
     ImportFolder,
     ImportFolderFile,
     ImportMapping,
@@ -236,6 +237,17 @@ def people_fill(desk: Desk, crm: User, person: Contact) -> None:
     desk.call("contacts.opt_out", crm, phone=PHONE, message=TOLD)
     campaign = desk.draft()
     Campaign.objects.filter(pk=campaign.pk).update(name=f"For {PHONE}", review_notes=WHOLE)
+    ExportFile.objects.create(
+        requested_by=crm,
+        operation="contacts.export_person",
+        kind="person",
+        reason=f"letter of {WHOLE}, {SPELLED}",
+        state="failed",
+        file_name=f"{PHONE}.pdf",
+        content_type="application/pdf",
+        created_at=timezone.now(),
+        expires_at=timezone.now(),
+    )
     OwnerNotification.objects.create(
         user=crm,
         kind="import_folder",

@@ -82,6 +82,7 @@ def _walked(value: Any, traces: Traces) -> Any:
 
 free_text_add("contacts_audience", "name", "description", "source")
 free_text_add("contacts_blockclearing", "note")
+free_text_add("contacts_exportfile", "reason", "problem", "file_name")
 free_text_add("contacts_importfile", "file_name")
 free_text_add("contacts_importfolder", "seen", "problem")
 free_text_add("contacts_importfolderfile", "file_name", "note")

@@ -11,13 +11,26 @@ import pytest
 
 from smsmarketing.accounts.models import Brand
 from smsmarketing.approvals.models import ActionRequest, ApprovalPolicy
-from smsmarketing.contacts.models import Audience, AudienceMember, Contact, EraseJob, ExportFile
+from smsmarketing.contacts.models import (
+    Audience,
+    AudienceMember,
+    Contact,
+    EraseJob,
+    ExportFile,
+    RevealBudget,
+)
 from smsmarketing.contacts.rules.csv_cells import cell_safe
 from smsmarketing.contacts.services import suppression_add
 from smsmarketing.contacts.services.erasing import erase_work, person_erase
 from smsmarketing.contacts.services.exports import export_path, export_work
 from smsmarketing.operations.dispatch import execute
-from smsmarketing.operations.errors import InvalidInput, NotFound, NotPermitted, OperationError
+from smsmarketing.operations.errors import (
+    InvalidInput,
+    NotFound,
+    NotPermitted,
+    OperationError,
+    RateLimited,
+)
 from smsmarketing.operations.models import AuditEntry
 from smsmarketing.operations.types import Actor, Done, Held
 
@@ -74,6 +87,38 @@ def test_a_list_is_exported_masked_and_safe(make_contact: Make, brand: Brand, ac
     assert [line["phone"] for line in lines(full)] == [f"'{phone}" for phone in PHONES[:2]]
     entry = AuditEntry.objects.filter(operation="contacts.export").latest("seq")
     assert (entry.reason, entry.facts["full_numbers"]) == (WHY, True)
+    assert RevealBudget.objects.get().used == 2
+
+
+@pytest.mark.django_db
+def test_full_numbers_come_from_the_budget_or_need_a_second_person(
+    make_contact: Make, brand: Brand, actor: Actor, settings: Any
+) -> None:
+    """[R-4.12]: few count in the day's budget, many wait for a second person, the policy is seeded."""
+    policy = ApprovalPolicy.objects.get(key="export-full-numbers")
+    assert policy.conditions == [{"fact": "full_numbers", "op": ">", "value": 50}]
+    settings.PHONE_REVEALS_A_DAY = 2
+    contact = make_contact(PHONES[0], consent=True)
+    make_contact(PHONES[1])
+    asked = {"brand_id": brand.pk, "show_phones": True, "reason": WHY}
+    made(actor, "contacts.export", **asked)
+    for key, payload in (
+        ("contacts.export", asked),
+        ("contacts.export_person", {"contact_id": contact.pk, "reason": WHY}),
+        (
+            "contacts.consent_proof",
+            {"contact_id": contact.pk, "brand_id": brand.pk, "show_phone": True, "reason": WHY},
+        ),
+    ):
+        with pytest.raises(RateLimited):
+            execute(key, payload, actor=actor)
+    assert (ExportFile.objects.count(), RevealBudget.objects.get().used) == (1, 2)
+    made(actor, "contacts.export", brand_id=brand.pk)
+    ApprovalPolicy.objects.filter(pk=policy.pk).update(
+        conditions=[{"fact": "full_numbers", "op": ">", "value": 1}]
+    )
+    assert isinstance(execute("contacts.export", asked, actor=actor), Held)
+    assert ExportFile.objects.count() == 2
 
 
 @pytest.mark.django_db

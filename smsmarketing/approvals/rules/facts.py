@@ -35,6 +35,7 @@ FACTS: dict[str, Fact] = {
     "new_country": Fact("flag", "a country the team never sent to"),
     "new_template": Fact("flag", "a text that was never sent before"),
     "official": Fact("flag", "official brand or compliance wording"),
+    "full_numbers": Fact("number", "full phone numbers that would leave the system"),
     "opt_out_lifts": Fact("number", "opt-outs that would be lifted"),
     "overwrites": Fact("flag", "recorded results are replaced"),
     "payment_link": Fact("flag", "a link to a payment page"),

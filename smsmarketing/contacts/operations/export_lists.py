@@ -17,6 +17,7 @@ from smsmarketing.contacts.services.exports.lists import (
     contacts_count,
     opt_outs_count,
 )
+from smsmarketing.contacts.services.reveals import reveals_count
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput, NotFound, NotPermitted
 from smsmarketing.operations.types import (
@@ -29,13 +30,20 @@ from smsmarketing.operations.types import (
 )
 
 _REASON = 5
+_WITHOUT_A_SECOND = 50
+"""So many full numbers come out of the day's budget; more are for a second person (policy
+export-full-numbers) [R-4.12].
+"""
 
 
 class _ListIn(Input):
     brand_id: int = Field(ge=1, description="Brand whose data it is.")
     show_phones: bool = Field(
         default=False,
-        description="Full numbers: needs the right to see them; otherwise they are masked.",
+        description=(
+            "Full numbers: needs the right to see them, counts in the day's budget of contacts.reveal,"
+            " and above 50 waits for a second person; otherwise they are masked."
+        ),
     )
     reason: str = Field(
         min_length=_REASON, max_length=300, description="What the file is for; kept with it."
@@ -58,7 +66,7 @@ class OptOutsExportIn(_ListIn):
 
 
 def _contacts_facts(context: Context, data: ContactsExportIn) -> dict[str, Any]:
-    return {"contacts": contacts_count(_asked(context, data), now=context.now)}
+    return _facts(data, contacts_count(_asked(context, data), now=context.now))
 
 
 def _contacts(context: Context, data: ContactsExportIn) -> ExportRow:
@@ -70,7 +78,7 @@ def _contacts(context: Context, data: ContactsExportIn) -> ExportRow:
 
 def _opt_outs_facts(context: Context, data: OptOutsExportIn) -> dict[str, Any]:
     brand = _brand(context, data)
-    return {"contacts": opt_outs_count(brand, ended=data.ended, now=context.now)}
+    return _facts(data, opt_outs_count(brand, ended=data.ended, now=context.now))
 
 
 def _opt_outs(context: Context, data: OptOutsExportIn) -> ExportRow:
@@ -78,6 +86,10 @@ def _opt_outs(context: Context, data: OptOutsExportIn) -> ExportRow:
     rows = opt_outs_count(brand, ended=data.ended, now=context.now)
     params = {"brand_id": brand.pk, "ended": data.ended}
     return _ordered(context, data, brand, "opt_outs", params, rows)
+
+
+def _facts(data: _ListIn, rows: int) -> dict[str, Any]:
+    return {"contacts": rows, "full_numbers": rows if data.show_phones else 0}
 
 
 def _ordered(
@@ -92,6 +104,8 @@ def _ordered(
         full_numbers=data.show_phones,
         reason=data.reason.strip(),
     )
+    if data.show_phones and 0 < rows <= _WITHOUT_A_SECOND:
+        reveals_count(context.actor, rows, now=context.now)
     row = export_ask(wanted, params, actor=context.actor, now=context.now)
     context.audit_object = ("contacts.exportfile", str(row.pk))
     context.audit_reason = data.reason.strip()

@@ -13,6 +13,7 @@ from smsmarketing.contacts.operations.exports import ExportRow, export_row
 from smsmarketing.contacts.operations.shapes import may_see_phones
 from smsmarketing.contacts.services.exports import Wanted, export_now
 from smsmarketing.contacts.services.exports.person import person_gather, person_page
+from smsmarketing.contacts.services.reveals import reveals_take
 from smsmarketing.operations import registry
 from smsmarketing.operations.canonical import canonical_json
 from smsmarketing.operations.errors import InvalidInput, NotPermitted
@@ -52,6 +53,13 @@ def _run(context: Context, data: PersonExportIn) -> PersonExportOut:
             "Name the request.", field_errors={"reason": "Write the number of the request."}
         )
     contact: Contact = context.target
+    reveals_take(
+        context.actor,
+        [("contacts.contact", str(contact.pk))],
+        reason=reason,
+        now=context.now,
+        operation=KEY,
+    )
     known = SendState.objects.filter(contact_id=contact.pk).values("brand_id")
     brands = list(brands_visible(context.actor).filter(pk__in=known).order_by("pk"))
     content = person_gather(contact, brands, now=context.now, reason=reason)

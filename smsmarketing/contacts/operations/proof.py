@@ -15,6 +15,7 @@ from smsmarketing.contacts.operations.shapes import may_see_phones
 from smsmarketing.contacts.rules.phone import PhoneError, phone_parse
 from smsmarketing.contacts.selectors import contacts_visible
 from smsmarketing.contacts.services.proof import Asked, pack_files, pack_gather
+from smsmarketing.contacts.services.reveals import reveals_take
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput, NotFound, NotPermitted
 from smsmarketing.operations.text import untrusted
@@ -51,7 +52,10 @@ class ConsentProofIn(Input):
     )
     show_phone: bool = Field(
         default=False,
-        description="Full number in the pack: needs the right to see it and a reason.",
+        description=(
+            "Full number in the pack: needs the right to see it and a reason, and counts in the day's"
+            " budget of contacts.reveal."
+        ),
     )
     reason: str = Field(
         default="", max_length=300, description="Why the pack is made; needed with show_phone."
@@ -121,6 +125,15 @@ def _run(context: Context, data: ConsentProofIn) -> ConsentProofOut:
     if brand is None:
         raise NotFound("There is no such brand.", field_errors={"brand_id": "Not one of yours."})
     asked = _asked(context, data, brand)
+    if asked.full and asked.contact is not None:
+        subject = ("contacts.contact", str(asked.contact.pk))
+        reveals_take(
+            context.actor,
+            [subject],
+            reason=asked.reason,
+            now=context.now,
+            operation="contacts.consent_proof",
+        )
     pack, verdict = pack_gather(asked, actor=context.actor, now=context.now)
     files = pack_files(pack, asked, actor=context.actor, now=context.now)
     if pack["person"]["known"]:

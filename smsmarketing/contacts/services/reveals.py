@@ -39,15 +39,10 @@ def reveals_take(
     person wait on. Raises RateLimited when the budget does not suffice; then nothing is counted.
     """
     found = list(subjects)
-    limit = settings.PHONE_REVEALS_A_DAY
     now = now.astimezone(UTC)
     if not found:
         return reveals_left(actor, now=now)
-    with connection.cursor() as cursor:
-        cursor.execute(_TAKE, {"user": actor.user_id, "day": now.date(), "count": len(found)})
-        used = int(cursor.fetchone()[0])
-    if used > limit:
-        raise _exhausted(limit, asked=len(found), before=used - len(found), now=now)
+    left = reveals_count(actor, len(found), now=now)
     for kind, object_id in found:
         audit_append(
             operation=operation,
@@ -59,6 +54,20 @@ def reveals_take(
             facts={"numbers": len(found)},
             at=now,
         )
+    return left
+
+
+def reveals_count(actor: Actor, count: int, *, now: datetime) -> int:
+    """Take `count` numbers of a file, whose own audit entry tells of it, out of the budget of the day;
+    returns how many are left. Raises RateLimited when the budget does not suffice.
+    """
+    limit = settings.PHONE_REVEALS_A_DAY
+    now = now.astimezone(UTC)
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, {"user": actor.user_id, "day": now.date(), "count": count})
+        used = int(cursor.fetchone()[0])
+    if used > limit:
+        raise _exhausted(limit, asked=count, before=used - count, now=now)
     return limit - used
 
 

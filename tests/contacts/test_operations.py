@@ -59,6 +59,23 @@ def test_numbers_are_masked_for_everybody(desk: Desk, crm: User) -> None:
         desk.call("contacts.search", crm, show_phones=True)
 
 
+def test_search_by_country_and_language_and_a_hint_when_empty(desk: Desk) -> None:
+    contact = Contact.objects.earliest("id")
+    everybody = Contact.objects.filter(country=contact.country).count()
+    Contact.objects.filter(pk=contact.pk).update(language="fr")
+    for given, count in (
+        ({"country": contact.country}, everybody),
+        ({"country": "AQ"}, 0),
+        ({"language": "fr"}, 1),
+        ({"language": "de", "country": contact.country}, 0),
+    ):
+        page = desk.call("contacts.search", **given)
+        assert len(page.items) == count
+        assert bool(page.hint) is (count == 0)
+    hint = desk.call("contacts.search", phone="+447400999999").hint
+    assert "contacts.consent_proof" in hint
+
+
 def test_search_needs_a_whole_number_or_four_digits_with_a_name(desk: Desk) -> None:
     """[R-4.13] no prefix enumeration."""
     contact = Contact.objects.earliest("id")

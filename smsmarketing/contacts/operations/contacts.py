@@ -60,6 +60,12 @@ class SearchIn(PageInput):
     customer_group: str | None = Field(
         default=None, max_length=60, description="Exact customer group."
     )
+    country: str | None = Field(
+        default=None, pattern="^[A-Z]{2}$", description="Country of the number, ISO 3166-1 alpha-2."
+    )
+    language: str | None = Field(
+        default=None, max_length=12, description="Language as stored, BCP 47, e.g. en or zh-TW."
+    )
     audience_id: int | None = Field(default=None, ge=1, description="On this audience (list).")
     tag: str | None = Field(default=None, max_length=60, description="Has this tag.")
     order_state: str | None = Field(
@@ -80,6 +86,8 @@ class SearchIn(PageInput):
 class ContactPage(Page[ContactRow]):
     """Contacts of the caller's brands, newest first."""
 
+    hint: str = Field(description="What to try when nothing was found; empty otherwise.")
+
 
 def _search(context: Context, data: SearchIn) -> ContactPage:
     rows = _matching(context, data).order_by("-id")
@@ -89,7 +97,22 @@ def _search(context: Context, data: SearchIn) -> ContactPage:
     return ContactPage(
         items=[contact_row(contact, states[contact.pk]) for contact in page],
         next_cursor=cursor,
+        hint="" if page else _hint(data),
     )
+
+
+def _hint(data: SearchIn) -> str:
+    """What most often explains an empty answer; the same for unknown and for other teams' people."""
+    if data.phone is not None:
+        return (
+            "None of your brands has this number in use. It may be in the trash (in_trash), or erased:"
+            " contacts.consent_proof tells of erased numbers too."
+        )
+    if data.phone_last4 is not None or data.name is not None:
+        return "Names are compared from their beginning; try fewer letters or the customer id."
+    if data.order_state is not None:
+        return "States are compared as your shop sends them; events.list shows which there are."
+    return "Leave one criterion out, or look in the trash with in_trash."
 
 
 def _matching(context: Context, data: SearchIn) -> QuerySet[Contact]:
@@ -111,6 +134,10 @@ def _matching(context: Context, data: SearchIn) -> QuerySet[Contact]:
         rows = rows.filter(customer_key=data.customer_key)
     if data.customer_group is not None:
         rows = rows.filter(customer_group=data.customer_group)
+    if data.country is not None:
+        rows = rows.filter(country=data.country)
+    if data.language is not None:
+        rows = rows.filter(language=data.language)
     if data.tag is not None:
         rows = rows.filter(tags__contains=[data.tag])
     return _matching_facts(rows, context, data)

@@ -1,0 +1,86 @@
+"""Exporting a list of contacts: the file a person gets against a raw COPY of the same columns.
+
+    python -m benchmarks export                200,000 contacts on a database of its own
+    EXPORT_ROWS=1000000 python -m benchmarks export
+
+Measured: the cursor, masking, formula-safe cells, SHA-256 and writing. The limit is COPY TO of the
+same columns of the same rows, in the same run. Memory must stay flat, whatever the size.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import tempfile
+from pathlib import Path
+from time import perf_counter
+
+import django
+
+ROWS = int(os.environ.get("EXPORT_ROWS", "200000"))
+MEMORY_MB = 200
+
+_FILL = """
+INSERT INTO contacts_contact (phone, phone_hash, hash_key, country, line_type, first_name, last_name,
+    language, region, time_zone, time_zone_source, customer_key, crm_keys, tags, custom, source,
+    version, created_at, updated_at)
+SELECT '+4475' || lpad(n::text, 8, '0'), sha256(n::text::bytea), '', 'GB', 'mobile', 'N' || n %% 997,
+    'L' || n %% 89, 'en', '', '', 'number', 'c' || n, '{}', ARRAY['t' || n %% 9], '{}', 'bench', 1,
+    now(), now()
+FROM generate_series(1, %s) n
+"""
+_STATES = """
+INSERT INTO contacts_sendstate (contact_id, brand_id, country, recent)
+SELECT id, %s, 'GB', '{}' FROM contacts_contact
+"""
+
+
+def main() -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smsmarketing.settings")
+    django.setup()
+    from django.conf import settings
+    from django.db import connection, transaction
+    from django.utils import timezone
+
+    from smsmarketing.accounts.models import Brand, Team
+    from smsmarketing.contacts.models import ExportFile
+    from smsmarketing.contacts.services.exports import Count
+    from smsmarketing.contacts.services.exports.files import file_write
+    from smsmarketing.contacts.services.exports.lists import _CONTACTS, _FROM, contacts_blocks
+
+    team = Team.objects.create(name="Bench", slug="bench-export")
+    brand = Brand.objects.create(team=team, name="Acme", name_in_texts="Acme", help_line="Acme")
+    with connection.cursor() as cursor:
+        cursor.execute(_FILL, [ROWS])
+        cursor.execute(_STATES, [brand.pk])
+        cursor.execute("ANALYZE contacts_contact, contacts_sendstate")
+    row = ExportFile(
+        params={"brand_id": brand.pk, "criteria": {"everyone": True}}, created_at=timezone.now()
+    )
+    with tempfile.TemporaryDirectory() as temporary:
+        settings.MEDIA_ROOT = temporary
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        start, count = perf_counter(), Count()
+        with transaction.atomic():
+            written = file_write(contacts_blocks(row, count))
+        took = perf_counter() - start
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        assert count.rows == ROWS, count.rows
+        where = _FROM.format(where="TRUE").replace("%s", str(brand.pk))
+        start = perf_counter()
+        with connection.cursor() as cursor, Path(temporary, "raw").open("wb") as target:
+            sql = f"COPY ({_CONTACTS} {where} ORDER BY c.id) TO STDOUT (FORMAT csv)"
+            with cursor.copy(sql) as copy:
+                for block in copy:
+                    target.write(block)
+        limit = perf_counter() - start
+    print(f"{ROWS:,} contacts, {written.size_bytes / 2**20:,.0f} MiB")
+    print(f"export {ROWS / took:>10,.0f} rows/s")
+    print(f"COPY   {ROWS / limit:>10,.0f} rows/s, ratio {limit / took:.2f}")
+    print(f"memory {memory:,.0f} MB, of which for the export {memory - before:,.0f} MB")
+    return 0 if memory < MEMORY_MB else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

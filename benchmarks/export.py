@@ -1,7 +1,7 @@
 """Exporting a list of contacts: the file a person gets against a raw COPY of the same columns.
 
     python -m benchmarks export                200,000 contacts on a database of its own
-    EXPORT_ROWS=1000000 python -m benchmarks export
+    EXPORT_ROWS=1000000 DATABASE_URL=... python -m benchmarks.export
 
 Measured: the cursor, masking, formula-safe cells, SHA-256 and writing. The limit is COPY TO of the
 same columns of the same rows, in the same run. Memory must stay flat, whatever the size.
@@ -19,7 +19,7 @@ from time import perf_counter
 import django
 
 ROWS = int(os.environ.get("EXPORT_ROWS", "200000"))
-MEMORY_MB = 200
+MEMORY_MB = 50
 
 _FILL = """
 INSERT INTO contacts_contact (phone, phone_hash, hash_key, country, line_type, first_name, last_name,
@@ -79,7 +79,7 @@ def main() -> int:
     print(f"export {ROWS / took:>10,.0f} rows/s")
     print(f"COPY   {ROWS / limit:>10,.0f} rows/s, ratio {limit / took:.2f}")
     print(f"memory {memory:,.0f} MB, of which for the export {memory - before:,.0f} MB")
-    return 0 if memory < MEMORY_MB else 1
+    return 0 if memory - before < MEMORY_MB else 1
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ALLOWED = {
     "smsmarketing/gateways/transports": {
         "smsmarketing.gateways.transports",
+        "smsmarketing.gateways.rules.encoding",  # pure: which alphabet a text needs
         "smsmarketing.gateways.rules.numbers",  # pure words for what is wrong with a number
     },
     "smsmarketing/gateways/engine": {

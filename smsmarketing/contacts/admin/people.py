@@ -26,8 +26,10 @@ from smsmarketing.contacts.admin.lists import (
     TrashFilter,
     search_allowed,
 )
-from smsmarketing.contacts.models import ConsentEvent, Contact, SendState
+from smsmarketing.contacts.models import ConsentEvent, Contact, SendState, Suppression
+from smsmarketing.contacts.rules.lifting import lift_words
 from smsmarketing.contacts.rules.phone import PhoneError, phone_hide, phone_mask, phone_parse
+from smsmarketing.contacts.rules.proof_words import word_of
 from smsmarketing.contacts.selectors import (
     audiences_visible,
     contacts_visible,
@@ -272,6 +274,7 @@ class ContactAdmin(OperationAdmin):
             "number": self.number(contact),
             "name": self.person(contact),
             "tag_words": self.tag_words(contact),
+            "line": word_of("line_type", contact.line_type),
             **{
                 name: phone_hide(untrusted_clean(getattr(contact, name)), contact.phone or "")
                 for name in ("customer_key", "customer_group", "source")
@@ -287,10 +290,7 @@ class ContactAdmin(OperationAdmin):
                 for state in contact.own_states
             ],
             "consents": self._consents(contact, actor),
-            "suppressions": suppressions_visible(actor)
-            .filter(phone_hash=contact.phone_hash)
-            .select_related("brand", "lift")
-            .order_by("-id")[:50],
+            "suppressions": self._suppressions(contact, actor),
             "audiences": audiences_visible(actor).filter(members__contact=contact).order_by("name"),
             "custom": [
                 (key, phone_hide(untrusted_clean(str(value)), contact.phone or ""))
@@ -319,8 +319,40 @@ class ContactAdmin(OperationAdmin):
             "paged": bool(cursor),
         }
 
-    def _consents(self, contact: Contact, actor: Actor) -> list[tuple[ConsentEvent, bool]]:
-        """Newest first; whether the event is of the number the contact has now [R-4.3]."""
+    def _suppressions(
+        self, contact: Contact, actor: Actor
+    ) -> list[tuple[Suppression, str, str, str]]:
+        """Newest first, with reason, source and who may end it in words."""
+        rows = (
+            suppressions_visible(actor)
+            .filter(phone_hash=contact.phone_hash)
+            .select_related("brand", "lift")
+            .order_by("-id")[:50]
+        )
+        return [
+            (
+                row,
+                word_of("reason", row.reason),
+                word_of("source", row.source),
+                lift_words(row.reason),
+            )
+            for row in rows
+        ]
+
+    def _consents(
+        self, contact: Contact, actor: Actor
+    ) -> list[tuple[ConsentEvent, str, str, bool]]:
+        """Newest first, with direction and method in words, and whether the event is of the number the
+        contact has now [R-4.3].
+        """
         events = ConsentEvent.objects.filter(contact=contact, brand__in=brands_visible(actor))
         newest = events.select_related("brand").order_by("-captured_at", "-id")[:50]
-        return [(event, bytes(event.phone_hash) == bytes(contact.phone_hash)) for event in newest]
+        return [
+            (
+                event,
+                word_of("direction", event.direction),
+                f"{event.basis}, {event.method}".replace("_", " "),
+                bytes(event.phone_hash) == bytes(contact.phone_hash),
+            )
+            for event in newest
+        ]

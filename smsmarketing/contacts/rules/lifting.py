@@ -79,6 +79,16 @@ CLEARABLE_REASONS: Final = ("blocked", "manual")
 """What "clear the blocklist" may end: the house's own decisions, never what a person said."""
 
 
+def lift_words(reason: str) -> str:
+    """Who may end a row of this reason, and on which grounds, in a sentence (compliance §2.5)."""
+    rule = LIFT_RULES[reason]
+    if not rule.grounds:
+        return rule.instead
+    grounds = "; ".join(GROUND_WORDS[name] for name in rule.grounds)
+    start = "The person by START, or two" if rule.start else "Two"
+    return f"{start} people here: {grounds}."
+
+
 def lift_faults(reason: str, *, ground: str, document: str, has_consent: bool) -> dict[str, str]:
     """Field → what is wrong with a request to lift a row of this reason; empty when it may be asked."""
     rule = LIFT_RULES[reason]

@@ -49,7 +49,10 @@ class DeliveriesIn(PageInput):
     endpoint_id: int | None = Field(default=None, ge=1, description="Only of this endpoint.")
     delivery_id: int | None = Field(default=None, ge=1, description="Only this delivery.")
     suppression_id: int | None = Field(
-        default=None, ge=1, description="Only of events that tell of this suppression."
+        default=None,
+        ge=1,
+        le=2**63 - 1,
+        description="Only of events that tell of this suppression.",
     )
     state: Literal["pending", "delivered", "failed", "abandoned"] | None = Field(
         default=None, description="Only in this state."

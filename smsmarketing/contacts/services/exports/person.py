@@ -47,7 +47,7 @@ def person_gather(
     hashes.append(bytes(contact.phone_hash))
     own = {"contact_id__in": ids, "brand_id__in": brand_ids}
     blocks = Suppression.objects.filter(phone_hash__in=hashes)
-    return {
+    content: dict[str, Any] = {
         "format": FORMAT,
         "made": {"at": _plain(now), "reason": reason, "note": _NOTE},
         "brands": [{"brand_id": brand.pk, "name": brand.name} for brand in brands],
@@ -79,6 +79,21 @@ def person_gather(
         "imports": _rows(ImportUndo.objects.filter(contact_id__in=ids).order_by("pk")),
         "audit": _plain(audit_rows(contact)["entries"]),
     }
+    content["made"]["shortened"] = _shortened(content)
+    return content
+
+
+def _shortened(content: Mapping[str, Any]) -> list[str]:
+    """What is longer on record than in the file, in words: nobody may take a part for the whole."""
+    said = [
+        f"Messages of {each['brand']}: the newest {len(each['newest']):,} of {each['total']:,}."
+        for each in content["messages"]
+        if len(each["newest"]) < each["total"]
+    ]
+    for name, most in (("replies", 1_000), ("events", _EVENTS_MOST), ("audit", 1_000)):
+        if len(content[name]) >= most:
+            said.append(f"{_label(name)}: {most:,} are in the file; there may be more.")
+    return said
 
 
 def _messages(contact: Contact, brand: Brand) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from tools.browser import ADVICE, CHOSEN, browser_ensure
 from tools.embedded.place import CHECKOUT
 from tools.steps import Steps, python
 
-WORKERS = str(max(2, min(8, os.cpu_count() or 2)))
+WORKERS = str(max(3, min(9, (os.cpu_count() or 2) + 1)))
+"""One more than cores: a test waits for servers, browsers and workers a third of its time."""
 SLOWEST = ("--durations=15", "--durations-min=2")
 # What a caller's shell may have set for the product; a test session makes its own servers and settings.
 FOREIGN = ("DJANGO_SETTINGS_MODULE", "DJANGO_ENV", "DEBUG", "LOG_LEVEL", "LOG_FORMAT")

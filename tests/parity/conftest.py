@@ -146,6 +146,7 @@ def valid(desk: Desk) -> Valid:
         "campaign_id": campaign.pk,
         "contact_id": contact.pk,
         "clearing_id": NOWHERE,
+        "consent_event_id": NOWHERE,
         "content_hash": campaign.content_hash,
         "countries": ["LT"],
         "country": "LT",

@@ -17,6 +17,7 @@ from smsmarketing.operations.types import Actor
 
 KIND_WORDS = {
     "consent_proof": "Proof pack",
+    "evidence": "Document of a consent",
     "person": "Everything about a person",
     "contacts": "List of contacts",
     "opt_outs": "List of opt-outs",

@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 
 from smsmarketing.accounts.selectors import brands_visible
 from smsmarketing.contacts.admin.duplicates import (
@@ -39,6 +39,7 @@ from smsmarketing.contacts.selectors.merged import merged_heir
 from smsmarketing.operations.errors import OperationError
 from smsmarketing.operations.surfaces.admin import OperationAdmin, OperationButton
 from smsmarketing.operations.surfaces.admin.actors import admin_actor
+from smsmarketing.operations.surfaces.admin.links import call_url
 from smsmarketing.operations.text import untrusted_clean
 from smsmarketing.operations.types import Actor, Done
 from smsmarketing.operations.versions import version_token
@@ -341,10 +342,12 @@ class ContactAdmin(OperationAdmin):
 
     def _consents(
         self, contact: Contact, actor: Actor
-    ) -> list[tuple[ConsentEvent, str, str, bool]]:
-        """Newest first, with direction and method in words, and whether the event is of the number the
-        contact has now [R-4.3].
+    ) -> list[tuple[ConsentEvent, str, str, str, bool]]:
+        """Newest first, with direction and method in words, the way to its document, and whether the
+        event is of the number the contact has now [R-4.3].
         """
+        files = reverse("admin:contacts_exportfile_changelist")
+        may = actor.may("contacts.person_export")
         events = ConsentEvent.objects.filter(contact=contact, brand__in=brands_visible(actor))
         newest = events.select_related("brand").order_by("-captured_at", "-id")[:50]
         return [
@@ -352,6 +355,9 @@ class ContactAdmin(OperationAdmin):
                 event,
                 word_of("direction", event.direction),
                 f"{event.basis}, {event.method}".replace("_", " "),
+                call_url("consent.document", next_url=files, consent_event_id=event.pk)
+                if may and event.evidence_file_id
+                else "",
                 bytes(event.phone_hash) == bytes(contact.phone_hash),
             )
             for event in newest

@@ -12,7 +12,7 @@ from smsmarketing.contacts.services.exports.files import export_path
 from smsmarketing.operations.states import transition_apply
 
 _LISTS = ("contacts", "opt_outs")
-_OF_PERSON = ("consent_proof", "person")
+_OF_PERSON = ("consent_proof", "person", "evidence")
 
 
 def exports_erase(traces: Traces, now: datetime) -> Cleared:

@@ -8,10 +8,8 @@ carry is checked when it was entered.
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -19,7 +17,6 @@ from smsmarketing.gateways.transports import payload
 from smsmarketing.gateways.transports.answers import (
     credential,
     http_refusal,
-    no_answer,
     parts_of,
     recipient_digits,
 )
@@ -29,20 +26,25 @@ from smsmarketing.gateways.transports.base import (
     Capabilities,
     CredentialField,
     ErrorMeaning,
-    FailureKind,
     InboundEvent,
     OutboundMessage,
-    ReceiptEvent,
     ReceiptStatus,
     SubmitRequest,
     SubmitResult,
     TransportConfig,
     TransportDataError,
-    WebhookAck,
     WebhookCall,
     WebhookEvent,
 )
-from smsmarketing.gateways.transports.inbound import address_normal
+from smsmarketing.gateways.transports.provider import (
+    Provider,
+    basic_login,
+    error_code,
+    headers_for,
+    our_id,
+    receipt_event,
+    reply_event,
+)
 from smsmarketing.gateways.transports.signatures import basic_check
 
 LABEL: Final = "Bandwidth"
@@ -60,7 +62,7 @@ _STATUSES: Mapping[str, ReceiptStatus] = {
 }
 
 
-class Bandwidth:
+class Bandwidth(Provider):
     """Transport of Bandwidth. Base URL `https://messaging.bandwidth.com`."""
 
     name = "bandwidth"
@@ -73,7 +75,6 @@ class Bandwidth:
         CredentialField("callback_username", "User of the callback address", False),
         CredentialField("callback_password", "Password of the callback address", False),
     )
-    webhook_methods = frozenset({"POST"})
     errors: Mapping[str, ErrorMeaning] = MappingProxyType(dict(ERRORS))
     capabilities = Capabilities(
         dlr=True,
@@ -108,9 +109,12 @@ class Bandwidth:
         return SubmitRequest(
             "POST",
             f"{config.base_url.rstrip('/')}/api/v2/users/{account}/messages",
-            _headers(
-                credential(secrets.get("username", ""), "API user", LABEL),
-                credential(secrets.get("password", ""), "API password", LABEL),
+            headers_for(
+                "application/json; charset=utf-8",
+                basic_login(
+                    credential(secrets.get("username", ""), "API user", LABEL),
+                    credential(secrets.get("password", ""), "API password", LABEL),
+                ),
             ),
             json.dumps(document).encode("ascii"),
             config.timeout,
@@ -134,9 +138,6 @@ class Bandwidth:
                 )
         return http_refusal(LABEL, status, headers, body)
 
-    def transport_failure(self, kind: FailureKind, *, sent: bool) -> SubmitResult:
-        return no_answer(kind, sent=sent)
-
     def webhook_check(self, call: WebhookCall, config: TransportConfig) -> None:
         """HTTP Basic of the callback address, when it was entered."""
         user = config.credentials.get("callback_username", "")
@@ -152,19 +153,6 @@ class Bandwidth:
             raise TransportDataError("not_a_list", "The body is not a list of events.")
         return [_event(payload.mapping(each), query) for each in value]
 
-    def webhook_ack(self) -> WebhookAck:
-        return WebhookAck(200, "text/plain; charset=utf-8", b"")
-
-
-@lru_cache(maxsize=64)
-def _headers(user: str, password: str) -> tuple[tuple[str, str], ...]:
-    login = base64.b64encode(f"{user}:{password}".encode()).decode()
-    return (
-        ("Content-Type", "application/json; charset=utf-8"),
-        ("Accept", "application/json"),
-        ("Authorization", f"Basic {login}"),
-    )
-
 
 def _event(event: Mapping[str, object], query: Mapping[str, str]) -> WebhookEvent:
     kind = payload.code_word(event.get("type"))
@@ -174,39 +162,28 @@ def _event(event: Mapping[str, object], query: Mapping[str, str]) -> WebhookEven
         raise TransportDataError("no_id", "An event has no type or no message id.")
     if kind == "message-received":
         return _inbound(gateway_message_id, event, message)
-    code = payload.code_word(event.get("errorCode"))
-    code = None if code in {None, "0"} else code
+    code = error_code(event.get("errorCode"))
     meaning = code_meaning(code) if code else None
-    status = _STATUSES.get(kind, "unknown")
-    if status == "failed" and meaning is not None and meaning.status is not None:
-        status = meaning.status
-    tag = message.get("tag")
-    return ReceiptEvent(
+    return receipt_event(
+        meaning,
+        status=_STATUSES.get(kind, "unknown"),
+        sharpen=("failed",),
         gateway_message_id=gateway_message_id,
-        status=status,
         raw_status=kind,
         error_code=code,
-        error_class=meaning.error_class if meaning else None,
-        error_text=meaning.meaning if meaning else "",
         occurred_at=payload.moment(event.get("time")),
         parts=parts_of(message.get("segmentCount")),
-        our_message_id=payload.our_message_id(
-            tag if isinstance(tag, str) else query.get(MESSAGE_ID_PARAMETER)
-        ),
+        our_message_id=our_id(message.get("tag"), query.get(MESSAGE_ID_PARAMETER)),
     )
 
 
 def _inbound(
     gateway_message_id: str, event: Mapping[str, object], message: Mapping[str, object]
 ) -> InboundEvent:
-    sender = address_normal(message.get("from"))
-    if sender is None:
-        raise TransportDataError("no_sender", "The event carries no sender.")
-    text = message.get("text")
-    return InboundEvent(
+    return reply_event(
+        sender=message.get("from"),
+        recipient=event.get("to") or message.get("owner"),
+        text=message.get("text"),
         gateway_message_id=gateway_message_id,
-        sender=sender,
-        recipient=address_normal(event.get("to") or message.get("owner")) or "",
-        text=payload.text_clean(text) if isinstance(text, str) else "",
         received_at=payload.moment(event.get("time")),
     )

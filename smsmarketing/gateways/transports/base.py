@@ -319,6 +319,12 @@ class Transport(Protocol):
     credential_fields: tuple[CredentialField, ...]
     webhook_methods: frozenset[str]
     """How the provider calls: POST, or also GET with everything in the query."""
+
+    @property
+    def checks_webhooks(self) -> bool:
+        """Whether `webhook_check` looks at anything: only then the gateway's secrets are read for it."""
+        ...
+
     errors: Mapping[str, ErrorMeaning]
     """Codes as text → class, meaning, and the state when a receipt carries it."""
 

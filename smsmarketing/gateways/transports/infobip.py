@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -22,7 +21,6 @@ from smsmarketing.gateways.transports.answers import (
     credential,
     currency_of,
     http_refusal,
-    no_answer,
     parts_of,
     price_of,
     recipient_digits,
@@ -36,7 +34,6 @@ from smsmarketing.gateways.transports.base import (
     CredentialField,
     ErrorClass,
     ErrorMeaning,
-    FailureKind,
     InboundEvent,
     OutboundMessage,
     ReceiptEvent,
@@ -45,11 +42,15 @@ from smsmarketing.gateways.transports.base import (
     SubmitResult,
     TransportConfig,
     TransportDataError,
-    WebhookAck,
-    WebhookCall,
     WebhookEvent,
 )
-from smsmarketing.gateways.transports.inbound import address_normal
+from smsmarketing.gateways.transports.provider import (
+    Provider,
+    error_code,
+    headers_for,
+    our_id,
+    reply_event,
+)
 
 LABEL: Final = "Infobip"
 VALIDITY_S: Final = (60, 172_800)
@@ -92,13 +93,12 @@ ERRORS: Final[Mapping[str, ErrorMeaning]] = {
 }
 
 
-class Infobip:
+class Infobip(Provider):
     """Transport of Infobip. Base URL: the account's own, `https://….api.infobip.com`."""
 
     name = "infobip"
     label = LABEL
     credential_fields: tuple[CredentialField, ...] = (CredentialField("api_key", "API key"),)
-    webhook_methods = frozenset({"POST"})
     errors: Mapping[str, ErrorMeaning] = MappingProxyType(dict(ERRORS))
     capabilities = Capabilities(
         dlr=True,
@@ -128,10 +128,11 @@ class Infobip:
         validity_s = validity_within(message, VALIDITY_S, LABEL)
         if validity_s is not None:
             entry["options"] = {"validityPeriod": {"amount": validity_s, "timeUnit": "SECONDS"}}
+        key = credential(config.credentials.get("api_key", ""), "API key", LABEL)
         return SubmitRequest(
             "POST",
             config.base_url.rstrip("/") + "/sms/3/messages",
-            _headers(credential(config.credentials.get("api_key", ""), "API key", LABEL)),
+            headers_for("application/json", f"App {key}"),
             json.dumps(
                 {"messages": [entry], "options": {"includeSmsCountInResponse": True}}
             ).encode("ascii"),
@@ -167,12 +168,6 @@ class Infobip:
             raw=body,
         )
 
-    def transport_failure(self, kind: FailureKind, *, sent: bool) -> SubmitResult:
-        return no_answer(kind, sent=sent)
-
-    def webhook_check(self, call: WebhookCall, config: TransportConfig) -> None:
-        """No signature header is documented: the secret path has to do (providers.md A7)."""
-
     def webhook_events(
         self, body: bytes, headers: Mapping[str, str], query: Mapping[str, str]
     ) -> list[WebhookEvent]:
@@ -182,18 +177,6 @@ class Infobip:
             raise TransportDataError("not_a_list", "The field results is not a list of events.")
         ours = query.get(MESSAGE_ID_PARAMETER) if len(results) == 1 else None
         return [_event(payload.mapping(each), ours) for each in results]
-
-    def webhook_ack(self) -> WebhookAck:
-        return WebhookAck(200, "text/plain; charset=utf-8", b"")
-
-
-@lru_cache(maxsize=64)
-def _headers(api_key: str) -> tuple[tuple[str, str], ...]:
-    return (
-        ("Content-Type", "application/json"),
-        ("Accept", "application/json"),
-        ("Authorization", f"App {api_key}"),
-    )
 
 
 def _event(event: Mapping[str, object], ours: str | None) -> WebhookEvent:
@@ -208,8 +191,7 @@ def _event(event: Mapping[str, object], ours: str | None) -> WebhookEvent:
         raise TransportDataError("no_status", "A result has no status group.")
     status_id = payload.code_word(state.get("id"))
     error = payload.mapping(event.get("error"))
-    code = payload.code_word(error.get("id"))
-    code = None if code in {None, "0"} else code
+    code = error_code(error.get("id"))
     meaning = ERRORS.get(code) if code else None
     status = _GROUPS.get(group, "unknown")
     if group == "DELIVERED" and status_id == _AT_OPERATOR:
@@ -217,7 +199,6 @@ def _event(event: Mapping[str, object], ours: str | None) -> WebhookEvent:
     price = payload.mapping(event.get("price"))
     billed = parts_of(event.get("messageCount"))
     each = price_of(price.get("pricePerMessage"))
-    reference = event.get("callbackData")
     return ReceiptEvent(
         gateway_message_id=gateway_message_id,
         status=status,
@@ -229,9 +210,7 @@ def _event(event: Mapping[str, object], ours: str | None) -> WebhookEvent:
         parts=billed,
         price=each * billed if each is not None and billed is not None else None,
         currency=currency_of(price.get("currency")),
-        our_message_id=payload.our_message_id(
-            (reference if isinstance(reference, str) else None) or ours or gateway_message_id
-        ),
+        our_message_id=our_id(event.get("callbackData"), ours, gateway_message_id),
     )
 
 
@@ -246,14 +225,10 @@ def _moment(value: object) -> datetime | None:
 
 
 def _inbound(gateway_message_id: str, event: Mapping[str, object]) -> InboundEvent:
-    sender = address_normal(event.get("from"))
-    if sender is None:
-        raise TransportDataError("no_sender", "A result has no sender.")
-    text = event.get("text")
-    return InboundEvent(
+    return reply_event(
+        sender=event.get("from"),
+        recipient=event.get("to"),
+        text=event.get("text"),
         gateway_message_id=gateway_message_id,
-        sender=sender,
-        recipient=address_normal(event.get("to")) or "",
-        text=payload.text_clean(text) if isinstance(text, str) else "",
         received_at=_moment(event.get("receivedAt")),
     )

@@ -14,6 +14,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from smsmarketing.gateways.transports.base import TransportDataError
+from smsmarketing.gateways.transports.provider import (
+    basic_login,
+)
 
 TOLERANCE_S: Final = 300
 """How far a signed time may be from ours, either way [R-10.2]."""
@@ -59,6 +62,5 @@ def ed25519_check(public_key: str, signature: str, data: bytes) -> None:
 
 def basic_check(headers: Mapping[str, str], user: str, password: str) -> None:
     """HTTP Basic of the caller. Raises TransportDataError."""
-    expected = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-    if not same(headers.get("authorization", ""), expected):
+    if not same(headers.get("authorization", ""), basic_login(user, password)):
         raise refused("The call carries no valid login.")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -17,7 +16,6 @@ from smsmarketing.gateways.transports.answers import (
     coded_refusal,
     credential,
     http_refusal,
-    no_answer,
     recipient_digits,
     validity_within,
 )
@@ -26,20 +24,24 @@ from smsmarketing.gateways.transports.base import (
     Capabilities,
     CredentialField,
     ErrorMeaning,
-    FailureKind,
     InboundEvent,
     OutboundMessage,
-    ReceiptEvent,
     ReceiptStatus,
     SubmitRequest,
     SubmitResult,
     TransportConfig,
     TransportDataError,
-    WebhookAck,
     WebhookCall,
     WebhookEvent,
 )
-from smsmarketing.gateways.transports.inbound import address_normal
+from smsmarketing.gateways.transports.provider import (
+    Provider,
+    error_code,
+    headers_for,
+    our_id,
+    receipt_event,
+    reply_event,
+)
 from smsmarketing.gateways.transports.signatures import fresh, hmac_base64, refused, same
 
 LABEL: Final = "Sinch"
@@ -57,8 +59,9 @@ _STATUSES: Mapping[str, ReceiptStatus] = {
     "Deleted": "undelivered",
     "Failed": "undelivered",
     "Expired": "expired",
+    # No receipt came to Sinch: the message ends with our own timeout [R-10.21].
+    "Unknown": "accepted",
 }
-_NO_RECEIPT: Final = "Unknown"
 
 SUBMIT_ERRORS: Final[Mapping[str, ErrorMeaning]] = {
     "syntax_invalid_json": ErrorMeaning("content", "Sinch refused the request as malformed."),
@@ -90,7 +93,7 @@ ERRORS: Final[Mapping[str, ErrorMeaning]] = {
 }
 
 
-class Sinch:
+class Sinch(Provider):
     """Transport of Sinch. Base URL `https://eu.sms.api.sinch.com` or the region's own."""
 
     name = "sinch"
@@ -100,7 +103,6 @@ class Sinch:
         CredentialField("api_token", "API token"),
         CredentialField("webhook_secret", "Secret that signs its webhooks", False),
     )
-    webhook_methods = frozenset({"POST"})
     errors: Mapping[str, ErrorMeaning] = MappingProxyType({**ERRORS, **SUBMIT_ERRORS})
     capabilities = Capabilities(
         dlr=True,
@@ -130,10 +132,11 @@ class Sinch:
             document["expire_at"] = message.expires_at.strftime("%Y-%m-%dT%H:%M:%S.000Z")
         secrets = config.credentials
         plan = credential(secrets.get("service_plan_id", ""), "service plan id", LABEL)
+        token = credential(secrets.get("api_token", ""), "API token", LABEL)
         return SubmitRequest(
             "POST",
             f"{config.base_url.rstrip('/')}/xms/v1/{plan}/batches",
-            _headers(credential(secrets.get("api_token", ""), "API token", LABEL)),
+            headers_for("application/json", f"Bearer {token}"),
             json.dumps(document).encode("ascii"),
             config.timeout,
         )
@@ -156,9 +159,6 @@ class Sinch:
         if code is None or code not in SUBMIT_ERRORS or not 400 <= status < 500:
             return http_refusal(LABEL, status, headers, body)
         return coded_refusal(SUBMIT_ERRORS, code, label=LABEL, raw=body, headers=headers)
-
-    def transport_failure(self, kind: FailureKind, *, sent: bool) -> SubmitResult:
-        return no_answer(kind, sent=sent)
 
     def webhook_check(self, call: WebhookCall, config: TransportConfig) -> None:
         """base64 HMAC-SHA256 over `body.nonce.timestamp`, when a secret was set up."""
@@ -189,51 +189,31 @@ class Sinch:
             raise TransportDataError("no_id", "This is neither a reply nor a recipient's report.")
         if raw_status is None:
             raise TransportDataError("no_status", "The report has no status.")
-        code = payload.code_word(fields.get("code"))
+        code = error_code(fields.get("code"))
         status = _STATUSES.get(raw_status, "unknown")
-        if raw_status == _NO_RECEIPT:
-            status = "accepted"  # no receipt reached Sinch; our own timeout decides [R-10.21]
-        code = None if code in {None, "0"} or status in {"accepted", "delivered"} else code
+        if status in {"accepted", "delivered"}:
+            code = None  # it says the same again
         meaning = ERRORS.get(code) if code else None
-        reference = fields.get("client_reference")
         return [
-            ReceiptEvent(
+            receipt_event(
+                meaning,
                 gateway_message_id=gateway_message_id,
                 status=status,
                 raw_status=raw_status,
                 error_code=code,
-                error_class=meaning.error_class if meaning else None,
-                error_text=meaning.meaning if meaning else "",
                 occurred_at=payload.moment(fields.get("at")),
-                our_message_id=payload.our_message_id(
-                    query.get(MESSAGE_ID_PARAMETER)
-                    or (reference if isinstance(reference, str) else None)
+                our_message_id=our_id(
+                    query.get(MESSAGE_ID_PARAMETER), fields.get("client_reference")
                 ),
             )
         ]
 
-    def webhook_ack(self) -> WebhookAck:
-        return WebhookAck(200, "text/plain; charset=utf-8", b"")
-
-
-@lru_cache(maxsize=64)
-def _headers(token: str) -> tuple[tuple[str, str], ...]:
-    return (
-        ("Content-Type", "application/json"),
-        ("Accept", "application/json"),
-        ("Authorization", f"Bearer {token}"),
-    )
-
 
 def _inbound(fields: Mapping[str, object]) -> InboundEvent:
-    sender = address_normal(fields.get("from"))
-    if sender is None:
-        raise TransportDataError("no_sender", "The reply has no sender.")
-    text = fields.get("body")
-    return InboundEvent(
+    return reply_event(
+        sender=fields.get("from"),
+        recipient=fields.get("to"),
+        text=fields.get("body"),
         gateway_message_id=payload.identifier(fields.get("id")),
-        sender=sender,
-        recipient=address_normal(fields.get("to")) or "",
-        text=payload.text_clean(text) if isinstance(text, str) else "",
         received_at=payload.moment(fields.get("received_at")),
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlencode
@@ -20,7 +19,6 @@ from smsmarketing.gateways.transports.answers import (
     coded_refusal,
     credential,
     http_refusal,
-    no_answer,
     parts_of,
     recipient_digits,
     validity_within,
@@ -30,7 +28,6 @@ from smsmarketing.gateways.transports.base import (
     Capabilities,
     CredentialField,
     ErrorMeaning,
-    FailureKind,
     InboundEvent,
     OutboundMessage,
     ReceiptEvent,
@@ -40,10 +37,13 @@ from smsmarketing.gateways.transports.base import (
     TransportConfig,
     TransportDataError,
     WebhookAck,
-    WebhookCall,
     WebhookEvent,
 )
-from smsmarketing.gateways.transports.inbound import address_normal
+from smsmarketing.gateways.transports.provider import (
+    Provider,
+    headers_for,
+    reply_event,
+)
 from smsmarketing.gateways.transports.smsapi_codes import ERRORS
 
 LABEL: Final = "SMSAPI"
@@ -67,7 +67,7 @@ _STATUSES: Mapping[str, tuple[ReceiptStatus, str]] = {
 }
 
 
-class SmsApi:
+class SmsApi(Provider):
     """Transport of SMSAPI. Base URL `https://api.smsapi.com` (or its .pl, .bg, .se hosts)."""
 
     name = "smsapi"
@@ -114,10 +114,11 @@ class SmsApi:
             fields["expiration_date"] = str(int(moment))
         if message.test_mode is not None:
             fields["test"] = "1"
+        token = credential(config.credentials.get("token", ""), "token", LABEL)
         return SubmitRequest(
             "POST",
             config.base_url.rstrip("/") + "/sms.do",
-            _headers(credential(config.credentials.get("token", ""), "token", LABEL)),
+            headers_for("application/x-www-form-urlencoded", f"Bearer {token}"),
             urlencode(fields).encode("ascii"),
             config.timeout,
         )
@@ -145,12 +146,6 @@ class SmsApi:
             parts_billed=parts_of(first.get("parts")),
             raw=body,
         )
-
-    def transport_failure(self, kind: FailureKind, *, sent: bool) -> SubmitResult:
-        return no_answer(kind, sent=sent)
-
-    def webhook_check(self, call: WebhookCall, config: TransportConfig) -> None:
-        """SMSAPI signs nothing: the secret path has to do (providers.md A2)."""
 
     def webhook_events(
         self, body: bytes, headers: Mapping[str, str], query: Mapping[str, str]
@@ -181,15 +176,6 @@ class SmsApi:
     def webhook_ack(self) -> WebhookAck:
         """`OK`, or SMSAPI repeats the call."""
         return WebhookAck(200, "text/plain; charset=utf-8", b"OK")
-
-
-@lru_cache(maxsize=64)
-def _headers(token: str) -> tuple[tuple[str, str], ...]:
-    return (
-        ("Content-Type", "application/x-www-form-urlencoded"),
-        ("Accept", "application/json"),
-        ("Authorization", f"Bearer {token}"),
-    )
 
 
 def _sharper(code: str, fields: Mapping[str, object]) -> str:
@@ -233,14 +219,10 @@ def _unix(value: object) -> datetime | None:
 
 
 def _inbound(fields: Mapping[str, object]) -> InboundEvent:
-    sender = address_normal(fields.get("sms_from"))
-    if sender is None:
-        raise TransportDataError("no_sender", "The field sms_from is missing or is no address.")
-    text = fields.get("sms_text")
-    return InboundEvent(
+    return reply_event(
+        sender=fields.get("sms_from"),
+        recipient=fields.get("sms_to"),
+        text=fields.get("sms_text"),
         gateway_message_id=payload.identifier(fields.get("MsgId")),
-        sender=sender,
-        recipient=address_normal(fields.get("sms_to")) or "",
-        text=payload.text_clean(text) if isinstance(text, str) else "",
         received_at=_unix(fields.get("sms_date")),
     )

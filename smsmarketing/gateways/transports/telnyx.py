@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -19,7 +18,6 @@ from smsmarketing.gateways.transports.answers import (
     credential,
     currency_of,
     http_refusal,
-    no_answer,
     parts_of,
     price_of,
     recipient_digits,
@@ -29,7 +27,6 @@ from smsmarketing.gateways.transports.base import (
     Capabilities,
     CredentialField,
     ErrorMeaning,
-    FailureKind,
     InboundEvent,
     OutboundMessage,
     ReceiptEvent,
@@ -38,11 +35,16 @@ from smsmarketing.gateways.transports.base import (
     SubmitResult,
     TransportConfig,
     TransportDataError,
-    WebhookAck,
     WebhookCall,
     WebhookEvent,
 )
-from smsmarketing.gateways.transports.inbound import address_normal
+from smsmarketing.gateways.transports.provider import (
+    Provider,
+    headers_for,
+    our_id,
+    receipt_event,
+    reply_event,
+)
 from smsmarketing.gateways.transports.signatures import ed25519_check, fresh, refused
 
 LABEL: Final = "Telnyx"
@@ -55,9 +57,9 @@ _STATUSES: Mapping[str, ReceiptStatus] = {
     "delivered": "delivered",
     "sending_failed": "failed",
     "delivery_failed": "undelivered",
+    # No receipt came to Telnyx: the message ends with our own timeout [R-10.21].
+    "delivery_unconfirmed": "accepted",
 }
-_UNCONFIRMED: Final = "delivery_unconfirmed"
-"""No receipt came to Telnyx: the message stays accepted and ends with our own timeout [R-10.21]."""
 
 ERRORS: Final[Mapping[str, ErrorMeaning]] = {
     "10001": ErrorMeaning("hard", "The recipient's number is not valid.", number="invalid"),
@@ -82,7 +84,7 @@ ERRORS: Final[Mapping[str, ErrorMeaning]] = {
 }
 
 
-class Telnyx:
+class Telnyx(Provider):
     """Transport of Telnyx. Base URL `https://api.telnyx.com`.
 
     Without a public key the secret path alone decides whether a webhook is believed.
@@ -97,7 +99,6 @@ class Telnyx:
         ),
         CredentialField("messaging_profile_id", "Messaging profile id", False),
     )
-    webhook_methods = frozenset({"POST"})
     errors: Mapping[str, ErrorMeaning] = MappingProxyType(dict(ERRORS))
     capabilities = Capabilities(
         dlr=True, inbound=True, mms=True, scheduled=True, webhook_signature=True
@@ -118,10 +119,11 @@ class Telnyx:
             document["messaging_profile_id"] = config.credentials["messaging_profile_id"]
         if message.dlr_url:
             document |= {"webhook_url": message.dlr_url, "use_profile_webhooks": False}
+        key = credential(config.credentials.get("api_key", ""), "API key", LABEL)
         return SubmitRequest(
             "POST",
             config.base_url.rstrip("/") + "/v2/messages",
-            _headers(credential(config.credentials.get("api_key", ""), "API key", LABEL)),
+            headers_for("application/json", f"Bearer {key}"),
             json.dumps(document).encode("ascii"),
             config.timeout,
         )
@@ -150,9 +152,6 @@ class Telnyx:
             return http_refusal(LABEL, status, headers, body)
         return coded_refusal(ERRORS, code, label=LABEL, raw=body, headers=headers)
 
-    def transport_failure(self, kind: FailureKind, *, sent: bool) -> SubmitResult:
-        return no_answer(kind, sent=sent)
-
     def webhook_check(self, call: WebhookCall, config: TransportConfig) -> None:
         """ed25519 over `timestamp|body`, five minutes of tolerance; skipped without a public key."""
         public_key = config.credentials.get("public_key", "")
@@ -180,18 +179,6 @@ class Telnyx:
             return [_inbound(gateway_message_id, inner)]
         return [_receipt(gateway_message_id, inner, query)]
 
-    def webhook_ack(self) -> WebhookAck:
-        return WebhookAck(200, "text/plain; charset=utf-8", b"")
-
-
-@lru_cache(maxsize=64)
-def _headers(api_key: str) -> tuple[tuple[str, str], ...]:
-    return (
-        ("Content-Type", "application/json"),
-        ("Accept", "application/json"),
-        ("Authorization", f"Bearer {api_key}"),
-    )
-
 
 def _first_code(fields: Mapping[str, object]) -> str | None:
     errors = fields.get("errors")
@@ -209,21 +196,18 @@ def _receipt(
         raise TransportDataError("no_status", "The event carries no status of the recipient.")
     code = _first_code(inner)
     meaning = ERRORS.get(code) if code else None
-    status = "accepted" if raw_status == _UNCONFIRMED else _STATUSES.get(raw_status, "unknown")
-    if status in {"failed", "undelivered"} and meaning is not None and meaning.status is not None:
-        status = meaning.status
     cost = payload.mapping(inner.get("cost"))
-    return ReceiptEvent(
+    return receipt_event(
+        meaning,
+        status=_STATUSES.get(raw_status, "unknown"),
+        sharpen=("failed", "undelivered"),
         gateway_message_id=gateway_message_id,
-        status=status,
         raw_status=raw_status,
         error_code=code,
-        error_class=meaning.error_class if meaning else None,
-        error_text=meaning.meaning if meaning else "",
         parts=parts_of(inner.get("parts")),
         price=price_of(cost.get("amount")),
         currency=currency_of(cost.get("currency")),
-        our_message_id=payload.our_message_id(query.get(MESSAGE_ID_PARAMETER)),
+        our_message_id=our_id(query.get(MESSAGE_ID_PARAMETER)),
     )
 
 
@@ -232,14 +216,10 @@ def _inbound(gateway_message_id: str, inner: Mapping[str, object]) -> InboundEve
     origin, target = inner.get("from"), inner.get("to")
     if isinstance(target, list) and target:
         target = target[0]
-    sender = address_normal(payload.mapping(origin).get("phone_number") or origin)
-    if sender is None:
-        raise TransportDataError("no_sender", "The event carries no sender.")
-    text = inner.get("text")
-    return InboundEvent(
+    return reply_event(
+        sender=payload.mapping(origin).get("phone_number") or origin,
+        recipient=payload.mapping(target).get("phone_number") or target,
+        text=inner.get("text"),
         gateway_message_id=gateway_message_id,
-        sender=sender,
-        recipient=address_normal(payload.mapping(target).get("phone_number") or target) or "",
-        text=payload.text_clean(text) if isinstance(text, str) else "",
         received_at=payload.moment(inner.get("received_at")),
     )

@@ -7,10 +7,8 @@ is no idempotency key: a submit whose answer was lost stays ambiguous.
 
 from __future__ import annotations
 
-import base64
 from collections import defaultdict
 from collections.abc import Mapping
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -21,7 +19,6 @@ from smsmarketing.gateways.transports.answers import (
     credential,
     currency_of,
     http_refusal,
-    no_answer,
     parts_of,
     price_of,
     recipient_digits,
@@ -32,7 +29,6 @@ from smsmarketing.gateways.transports.base import (
     Capabilities,
     CredentialField,
     ErrorMeaning,
-    FailureKind,
     InboundEvent,
     OutboundMessage,
     ReceiptEvent,
@@ -45,7 +41,15 @@ from smsmarketing.gateways.transports.base import (
     WebhookCall,
     WebhookEvent,
 )
-from smsmarketing.gateways.transports.inbound import address_normal
+from smsmarketing.gateways.transports.provider import (
+    Provider,
+    basic_login,
+    error_code,
+    headers_for,
+    our_id,
+    receipt_event,
+    reply_event,
+)
 from smsmarketing.gateways.transports.signatures import hmac_base64, refused, same
 from smsmarketing.gateways.transports.twilio_codes import ERRORS
 
@@ -73,7 +77,7 @@ _ACTIONS: Mapping[str, Literal["stop", "start", "help"]] = {
 }
 
 
-class Twilio:
+class Twilio(Provider):
     """Transport of Twilio. Base URL `https://api.twilio.com`.
 
     A Messaging Service, when its SID is entered, gets the message together with the sender.
@@ -88,7 +92,6 @@ class Twilio:
         CredentialField("api_key_secret", "API key secret", False),
         CredentialField("messaging_service_sid", "Messaging Service SID (MG…)", False),
     )
-    webhook_methods = frozenset({"POST"})
     errors: Mapping[str, ErrorMeaning] = MappingProxyType(dict(ERRORS))
     capabilities = Capabilities(
         dlr=True,
@@ -124,7 +127,10 @@ class Twilio:
         return SubmitRequest(
             "POST",
             f"{config.base_url.rstrip('/')}/2010-04-01/Accounts/{account}/Messages.json",
-            _headers(user, credential(password, "auth token", LABEL)),
+            headers_for(
+                "application/x-www-form-urlencoded",
+                basic_login(user, credential(password, "auth token", LABEL)),
+            ),
             urlencode(fields).encode("ascii"),
             config.timeout,
         )
@@ -150,9 +156,6 @@ class Twilio:
         if code is None or not 400 <= status < 500:
             return http_refusal(LABEL, status, headers, body)
         return coded_refusal(ERRORS, code, label=LABEL, raw=body, headers=headers)
-
-    def transport_failure(self, kind: FailureKind, *, sent: bool) -> SubmitResult:
-        return no_answer(kind, sent=sent)
 
     def webhook_check(self, call: WebhookCall, config: TransportConfig) -> None:
         """HMAC-SHA1 over the public URL and the sorted fields, with or without the default port."""
@@ -187,16 +190,6 @@ class Twilio:
         )
 
 
-@lru_cache(maxsize=64)
-def _headers(user: str, password: str) -> tuple[tuple[str, str], ...]:
-    login = base64.b64encode(f"{user}:{password}".encode()).decode()
-    return (
-        ("Content-Type", "application/x-www-form-urlencoded"),
-        ("Accept", "application/json"),
-        ("Authorization", f"Basic {login}"),
-    )
-
-
 def _signed_fields(body: bytes) -> str:
     """Names and values one after the other, names sorted, the distinct values of one name sorted."""
     values: dict[str, set[str]] = defaultdict(set)
@@ -225,34 +218,26 @@ def _spellings(url: str) -> list[str]:
 def _receipt(
     sid: str, status: str, fields: Mapping[str, object], query: Mapping[str, str]
 ) -> ReceiptEvent:
-    code = payload.code_word(fields.get("ErrorCode"))
-    code = None if code in {None, "0"} else code
+    code = error_code(fields.get("ErrorCode"))
     meaning = ERRORS.get(code) if code else None
-    ours = _STATUSES.get(status, "unknown")
-    if ours in {"undelivered", "failed"} and meaning is not None and meaning.status is not None:
-        ours = meaning.status
-    return ReceiptEvent(
+    return receipt_event(
+        meaning,
+        status=_STATUSES.get(status, "unknown"),
+        sharpen=("undelivered", "failed"),
         gateway_message_id=sid,
-        status=ours,
         raw_status=status,
         error_code=code,
-        error_class=meaning.error_class if meaning else None,
-        error_text=meaning.meaning if meaning else "",
         price=price_of(fields.get("Price")),
-        our_message_id=payload.our_message_id(query.get(MESSAGE_ID_PARAMETER)),
+        our_message_id=our_id(query.get(MESSAGE_ID_PARAMETER)),
     )
 
 
 def _inbound(sid: str, fields: Mapping[str, object]) -> InboundEvent:
-    sender = address_normal(fields.get("From"))
-    if sender is None:
-        raise TransportDataError("no_sender", "The field From is missing or is not an address.")
-    text = fields.get("Body")
     action = fields.get("OptOutType")
-    return InboundEvent(
+    return reply_event(
+        sender=fields.get("From"),
+        recipient=fields.get("To"),
+        text=fields.get("Body"),
         gateway_message_id=sid,
-        sender=sender,
-        recipient=address_normal(fields.get("To")) or "",
-        text=payload.text_clean(text) if isinstance(text, str) else "",
         provider_action=_ACTIONS.get(action.upper(), "") if isinstance(action, str) else "",
     )

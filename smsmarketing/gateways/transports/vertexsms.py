@@ -11,7 +11,6 @@ messages, balance and rate limits are not documented, so the capabilities say no
 import json
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from types import MappingProxyType
 
 from smsmarketing.gateways.transports import payload
@@ -19,7 +18,6 @@ from smsmarketing.gateways.transports.answers import (
     MOVED,
     Verdict,
     credential,
-    no_answer,
     parts_of,
     recipient_digits,
     refusal,
@@ -33,7 +31,6 @@ from smsmarketing.gateways.transports.base import (
     CredentialField,
     ErrorClass,
     ErrorMeaning,
-    FailureKind,
     OutboundMessage,
     ReceiptEvent,
     ReceiptStatus,
@@ -42,8 +39,11 @@ from smsmarketing.gateways.transports.base import (
     TransportConfig,
     TransportDataError,
     WebhookAck,
-    WebhookCall,
     WebhookEvent,
+)
+from smsmarketing.gateways.transports.provider import (
+    Provider,
+    headers_for,
 )
 
 MIN_VALIDITY_S = 360
@@ -141,13 +141,12 @@ _ERRORS: Mapping[str, ErrorMeaning] = {
 }
 
 
-class VertexSms:
+class VertexSms(Provider):
     """Transport of VertexSMS. Credentials: `token`. The base URL is `https://api.vertexsms.com`."""
 
     name = "vertexsms"
     label = "VertexSMS"
     credential_fields: tuple[CredentialField, ...] = (CredentialField("token", "API token"),)
-    webhook_methods = frozenset({"POST"})
     errors: Mapping[str, ErrorMeaning] = MappingProxyType(dict(_ERRORS))
     capabilities = Capabilities(
         dlr=True,
@@ -184,10 +183,11 @@ class VertexSms:
         validity_s = validity_within(message, (MIN_VALIDITY_S, MAX_VALIDITY_S), self.label)
         if validity_s is not None:
             document["expireIn"] = validity_s
+        token = credential(config.credentials.get("token", ""), "token", self.label)
         return SubmitRequest(
             "POST",
             config.base_url.rstrip("/") + "/sms",
-            _headers(config.credentials.get("token", "")),
+            headers_for("application/json", token, "X-VertexSMS-Token"),
             json.dumps(document).encode("ascii"),
             config.timeout,
         )
@@ -205,12 +205,6 @@ class VertexSms:
         if status == 400:
             return _invalid(body)
         return refusal(verdict, code=f"http_{status}", raw=body, retry_after_s=retry_after(headers))
-
-    def transport_failure(self, kind: FailureKind, *, sent: bool) -> SubmitResult:
-        return no_answer(kind, sent=sent)
-
-    def webhook_check(self, call: WebhookCall, config: TransportConfig) -> None:
-        """VertexSMS signs nothing: the secret path and its networks have to do (providers.md A1)."""
 
     def webhook_events(
         self, body: bytes, headers: Mapping[str, str], query: Mapping[str, str]
@@ -248,15 +242,6 @@ class VertexSms:
     def webhook_ack(self) -> WebhookAck:
         """`OK` and nothing else, or the provider repeats the receipt until it gets that."""
         return WebhookAck(200, "text/plain; charset=utf-8", b"OK")
-
-
-@lru_cache(maxsize=64)
-def _headers(token: str) -> tuple[tuple[str, str], ...]:
-    return (
-        ("Content-Type", "application/json"),
-        ("Accept", "application/json"),
-        ("X-VertexSMS-Token", credential(token, "token", "VertexSMS")),
-    )
 
 
 def _accepted(headers: Mapping[str, str], body: bytes) -> SubmitResult | None:

@@ -21,7 +21,6 @@ from smsmarketing.gateways.transports.answers import (
     coded_refusal,
     credential,
     http_refusal,
-    no_answer,
     price_of,
     recipient_digits,
     validity_within,
@@ -31,20 +30,23 @@ from smsmarketing.gateways.transports.base import (
     Capabilities,
     CredentialField,
     ErrorMeaning,
-    FailureKind,
     InboundEvent,
     OutboundMessage,
-    ReceiptEvent,
     ReceiptStatus,
     SubmitRequest,
     SubmitResult,
     TransportConfig,
     TransportDataError,
-    WebhookAck,
     WebhookCall,
     WebhookEvent,
 )
-from smsmarketing.gateways.transports.inbound import address_normal
+from smsmarketing.gateways.transports.provider import (
+    Provider,
+    error_code,
+    our_id,
+    receipt_event,
+    reply_event,
+)
 from smsmarketing.gateways.transports.signatures import fresh, hmac_hex, refused, same
 
 LABEL: Final = "Vonage"
@@ -117,7 +119,7 @@ ERRORS: Final[Mapping[str, ErrorMeaning]] = {
 }
 
 
-class Vonage:
+class Vonage(Provider):
     """Transport of the Vonage SMS API. Base URL `https://rest.nexmo.com`."""
 
     name = "vonage"
@@ -199,9 +201,6 @@ class Vonage:
             SUBMIT_ERRORS, f"submit-{code}", label=LABEL, raw=body, headers=headers
         )
 
-    def transport_failure(self, kind: FailureKind, *, sent: bool) -> SubmitResult:
-        return no_answer(kind, sent=sent)
-
     def webhook_check(self, call: WebhookCall, config: TransportConfig) -> None:
         """`sig` over the sorted parameters: an HMAC by the chosen method, or the MD5 of all and the
         secret.
@@ -234,35 +233,24 @@ class Vonage:
         raw_status = payload.code_word(fields.get("status"))
         if raw_status is None:
             return [_inbound(gateway_message_id, fields)]
-        code = payload.code_word(fields.get("err-code"))
-        code = None if code in {None, "0"} else code
+        code = error_code(fields.get("err-code"))
         meaning = ERRORS.get(code) if code else None
-        status = _STATUSES.get(raw_status, "unknown")
-        if status in {"failed", "rejected"} and meaning is not None and meaning.status is not None:
-            status = meaning.status
         network = payload.code_word(fields.get("network-code")) or ""
-        reference = fields.get("client-ref")
         return [
-            ReceiptEvent(
+            receipt_event(
+                meaning,
+                status=_STATUSES.get(raw_status, "unknown"),
+                sharpen=("failed", "rejected"),
                 gateway_message_id=gateway_message_id,
-                status=status,
                 raw_status=raw_status,
                 error_code=code,
-                error_class=meaning.error_class if meaning else None,
-                error_text=meaning.meaning if meaning else "",
                 mcc=network[:3] or None,
                 mnc=network[3:6] or None,
                 price=price_of(fields.get("price")),
                 currency=_CURRENCY,
-                our_message_id=payload.our_message_id(
-                    query.get(MESSAGE_ID_PARAMETER)
-                    or (reference if isinstance(reference, str) else None)
-                ),
+                our_message_id=our_id(query.get(MESSAGE_ID_PARAMETER), fields.get("client-ref")),
             )
         ]
-
-    def webhook_ack(self) -> WebhookAck:
-        return WebhookAck(200, "text/plain; charset=utf-8", b"")
 
 
 def _fields(body: bytes, headers: Mapping[str, str]) -> Mapping[str, object]:
@@ -272,15 +260,10 @@ def _fields(body: bytes, headers: Mapping[str, str]) -> Mapping[str, object]:
 
 
 def _inbound(gateway_message_id: str, fields: Mapping[str, object]) -> InboundEvent:
-    sender = address_normal(fields.get("msisdn"))
-    if sender is None:
-        raise TransportDataError("no_sender", "The field msisdn is missing or is no address.")
-    text = fields.get("text")
-    stamp = fields.get("message-timestamp")
-    return InboundEvent(
+    return reply_event(
+        sender=fields.get("msisdn"),
+        recipient=fields.get("to"),
+        text=fields.get("text"),
         gateway_message_id=gateway_message_id,
-        sender=sender,
-        recipient=address_normal(fields.get("to")) or "",
-        text=payload.text_clean(text) if isinstance(text, str) else "",
-        received_at=payload.moment(stamp),
+        received_at=payload.moment(fields.get("message-timestamp")),
     )

@@ -6,10 +6,8 @@ a JWT (HS256) of the account's signature secret with the SHA-256 of the body: bo
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -17,37 +15,37 @@ import jwt
 
 from smsmarketing.gateways.transports import payload
 from smsmarketing.gateways.transports.answers import (
-    Verdict,
+    coded_refusal,
     credential,
     currency_of,
     http_refusal,
-    no_answer,
     price_of,
     recipient_digits,
-    refusal,
-    retry_after,
     validity_within,
-    verdict_of,
 )
 from smsmarketing.gateways.transports.base import (
     MESSAGE_ID_PARAMETER,
     Capabilities,
     CredentialField,
     ErrorMeaning,
-    FailureKind,
     InboundEvent,
     OutboundMessage,
-    ReceiptEvent,
     ReceiptStatus,
     SubmitRequest,
     SubmitResult,
     TransportConfig,
     TransportDataError,
-    WebhookAck,
     WebhookCall,
     WebhookEvent,
 )
-from smsmarketing.gateways.transports.inbound import address_normal
+from smsmarketing.gateways.transports.provider import (
+    Provider,
+    basic_login,
+    headers_for,
+    our_id,
+    receipt_event,
+    reply_event,
+)
 from smsmarketing.gateways.transports.signatures import fresh, refused, same, sha256_hex
 
 LABEL: Final = "Vonage"
@@ -83,7 +81,7 @@ ERRORS: Final[Mapping[str, ErrorMeaning]] = {
 }
 
 
-class VonageMessages:
+class VonageMessages(Provider):
     """Transport of the Vonage Messages API. Base URL `https://api.nexmo.com`."""
 
     name = "vonage_messages"
@@ -93,7 +91,6 @@ class VonageMessages:
         CredentialField("api_secret", "API secret"),
         CredentialField("signature_secret", "Signature secret of its webhooks", False),
     )
-    webhook_methods = frozenset({"POST"})
     errors: Mapping[str, ErrorMeaning] = MappingProxyType(dict(ERRORS))
     capabilities = Capabilities(
         dlr=True,
@@ -130,9 +127,12 @@ class VonageMessages:
         return SubmitRequest(
             "POST",
             config.base_url.rstrip("/") + "/v1/messages",
-            _headers(
-                credential(secrets.get("api_key", ""), "API key", LABEL),
-                credential(secrets.get("api_secret", ""), "API secret", LABEL),
+            headers_for(
+                "application/json",
+                basic_login(
+                    credential(secrets.get("api_key", ""), "API key", LABEL),
+                    credential(secrets.get("api_secret", ""), "API secret", LABEL),
+                ),
             ),
             json.dumps(document).encode("ascii"),
             config.timeout,
@@ -153,14 +153,9 @@ class VonageMessages:
                 raw=body,
             )
         code = _code(fields)
-        meaning = ERRORS.get(code) if code else None
-        if code is None or meaning is None or not 400 <= status < 500:
+        if code is None or code not in ERRORS or not 400 <= status < 500:
             return http_refusal(LABEL, status, headers, body)
-        verdict: Verdict = verdict_of(meaning.error_class, meaning.meaning)
-        return refusal(verdict, code=code, raw=body, retry_after_s=retry_after(headers))
-
-    def transport_failure(self, kind: FailureKind, *, sent: bool) -> SubmitResult:
-        return no_answer(kind, sent=sent)
+        return coded_refusal(ERRORS, code, label=LABEL, raw=body, headers=headers)
 
     def webhook_check(self, call: WebhookCall, config: TransportConfig) -> None:
         """The JWT must be signed, fresh, and speak of this very body."""
@@ -197,45 +192,21 @@ class VonageMessages:
         error = payload.mapping(fields.get("error"))
         code = _code(error) or payload.code_word(error.get("code"))
         meaning = ERRORS.get(code) if code else None
-        status = _STATUSES.get(raw_status, "unknown")
-        if (
-            status in {"rejected", "undelivered"}
-            and meaning is not None
-            and meaning.status is not None
-        ):
-            status = meaning.status
         usage = payload.mapping(fields.get("usage"))
-        reference = fields.get("client_ref")
         return [
-            ReceiptEvent(
+            receipt_event(
+                meaning,
+                status=_STATUSES.get(raw_status, "unknown"),
+                sharpen=("rejected", "undelivered"),
                 gateway_message_id=gateway_message_id,
-                status=status,
                 raw_status=raw_status,
                 error_code=code,
-                error_class=meaning.error_class if meaning else None,
-                error_text=meaning.meaning if meaning else "",
                 occurred_at=payload.moment(fields.get("timestamp")),
                 price=price_of(usage.get("price")),
                 currency=currency_of(usage.get("currency")),
-                our_message_id=payload.our_message_id(
-                    query.get(MESSAGE_ID_PARAMETER)
-                    or (reference if isinstance(reference, str) else None)
-                ),
+                our_message_id=our_id(query.get(MESSAGE_ID_PARAMETER), fields.get("client_ref")),
             )
         ]
-
-    def webhook_ack(self) -> WebhookAck:
-        return WebhookAck(200, "text/plain; charset=utf-8", b"")
-
-
-@lru_cache(maxsize=64)
-def _headers(key: str, secret: str) -> tuple[tuple[str, str], ...]:
-    login = base64.b64encode(f"{key}:{secret}".encode()).decode()
-    return (
-        ("Content-Type", "application/json"),
-        ("Accept", "application/json"),
-        ("Authorization", f"Basic {login}"),
-    )
 
 
 def _code(fields: Mapping[str, object]) -> str | None:
@@ -246,14 +217,10 @@ def _code(fields: Mapping[str, object]) -> str | None:
 
 
 def _inbound(gateway_message_id: str, fields: Mapping[str, object]) -> InboundEvent:
-    sender = address_normal(fields.get("from"))
-    if sender is None:
-        raise TransportDataError("no_sender", "The field from is missing or is no address.")
-    text = fields.get("text")
-    return InboundEvent(
+    return reply_event(
+        sender=fields.get("from"),
+        recipient=fields.get("to"),
+        text=fields.get("text"),
         gateway_message_id=gateway_message_id,
-        sender=sender,
-        recipient=address_normal(fields.get("to")) or "",
-        text=payload.text_clean(text) if isinstance(text, str) else "",
         received_at=payload.moment(fields.get("timestamp")),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -57,7 +57,6 @@ class Case:
     ack: bytes = b""
     ids_in_body: bool = False
     """Whether a receipt carries our id itself, without the address."""
-    extra: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def transport(self) -> Transport:

@@ -19,6 +19,7 @@ from smsmarketing.gateways.transports.base import (
     ReceiptEvent,
     TransportDataError,
 )
+from smsmarketing.gateways.transports.inbound import MAX_TEXT_CHARACTERS
 from tests.gateways.transports.cases import CASES, NUMBER, Case, message
 
 NAMES = [case.name for case in CASES]
@@ -182,6 +183,15 @@ class TestWebhooks:
         assert (event.sender, event.recipient, event.text) == (NUMBER, case.reply_to, "STOP")
         assert event.gateway_message_id
 
+    def test_cuts_a_text_that_no_phone_sends(self, case: Case) -> None:
+        """A refusal is repeated for ever, and the "no" in it with it."""
+        if not case.transport.capabilities.inbound:
+            return
+        long = case.reply.replace(b"STOP", b"STOP" + b"x" * 20_000)
+        (event,) = case.transport.webhook_events(long, {"content-type": case.content_type}, {})
+        assert isinstance(event, InboundEvent)
+        assert len(event.text) == MAX_TEXT_CHARACTERS
+
     def test_answers_what_the_provider_expects(self, case: Case) -> None:
         ack = case.transport.webhook_ack()
         assert (ack.status, ack.body) == (200, case.ack)
@@ -189,13 +199,18 @@ class TestWebhooks:
     @settings(max_examples=25, deadline=None)
     @given(body=st.binary(max_size=300), junk=st.text(max_size=20))
     def test_other_bytes_are_refused_in_one_way(self, case: Case, body: bytes, junk: str) -> None:
+        """No other exception, and no refusal quotes a number of what it refuses."""
         for content_type in (case.content_type, "text/plain", ""):
+            said = ""
             try:
                 case.transport.webhook_events(
-                    body, {"content-type": content_type}, {MESSAGE_ID_PARAMETER: junk}
+                    body + NUMBER.encode(),
+                    {"content-type": content_type},
+                    {MESSAGE_ID_PARAMETER: junk},
                 )
-            except TransportDataError:
-                continue
+            except TransportDataError as refusal:
+                said = str(refusal)
+            assert NUMBER[1:] not in said
 
     def test_cut_and_huge_bodies_are_refused(self, case: Case) -> None:
         body = case.receipts[0][0]

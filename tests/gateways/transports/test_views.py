@@ -94,6 +94,22 @@ def test_a_forged_receipt_leaves_nothing_but_a_counter(world: World) -> None:
     assert states([message]) == ["accepted"]
 
 
+@pytest.mark.parametrize(("transport", "status"), [("vertexsms", 200), ("twilio", 403)])
+def test_unreadable_secrets_cost_no_receipt_where_nothing_is_signed(
+    world: World, transport: str, status: int
+) -> None:
+    (message,) = accepted(world)
+    Gateway.objects.filter(pk=world.gateway.pk).update(
+        transport=transport, credentials=b"sealed with a key that is gone"
+    )
+    body = json.dumps({"id": "g-1", "status": "1"})
+    response = Client().post(
+        path(world, f"dlr/{message.pk}"), data=body, content_type="application/json"
+    )
+    assert response.status_code == status
+    assert Receipt.objects.exists() is (status == 200)
+
+
 def test_a_signed_stop_holds_before_the_answer(world: World) -> None:
     """[R-2.8]; the same reply again is the first one [R-10.2]."""
     become(world, "twilio", account_sid="AC1", auth_token="token")

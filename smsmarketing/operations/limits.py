@@ -55,19 +55,9 @@ def rate_count(
         return
     kind = call_class(operation, dry_run=dry_run)
     limit = int(limits[kind])
-    window = now.replace(second=0, microsecond=0)
     principal = f"token:{actor.token_id}" if actor.token_id is not None else actor.principal
-    calls = _counted(principal, kind, window)
-    if calls <= limit:
-        return
-    seconds = _seconds_left(window, now)
-    refusal = RateLimited(
-        f"This token may make {limit} {kind} calls a minute. Wait {seconds} seconds, then go on.",
-        retry_after_s=seconds,
-        details={"limit_per_minute": limit, "call_class": kind},
-    )
-    refusal.audited = calls == limit + 1
-    raise refusal
+    may = f"This token may make {limit} {kind} calls a minute."
+    _minute_count(principal, kind, limit=limit, may=may, now=now)
 
 
 def person_count(name: str, *, actor: Actor, now: datetime) -> None:
@@ -81,15 +71,21 @@ def person_count(name: str, *, actor: Actor, now: datetime) -> None:
     ):
         return
     limit = PERSON_LIMITS[name]
+    may = f"A person may search {limit} times a minute."
+    _minute_count(actor.principal, name, limit=limit, may=may, now=now)
+
+
+def _minute_count(principal: str, kind: str, *, limit: int, may: str, now: datetime) -> None:
+    """Count a call of this minute. Raises RateLimited, whose first refusal alone is audited."""
     window = now.replace(second=0, microsecond=0)
-    calls = _counted(actor.principal, name, window)
+    calls = _counted(principal, kind, window)
     if calls <= limit:
         return
     seconds = _seconds_left(window, now)
     refusal = RateLimited(
-        f"A person may search {limit} times a minute. Wait {seconds} seconds, then go on.",
+        f"{may} Wait {seconds} seconds, then go on.",
         retry_after_s=seconds,
-        details={"limit_per_minute": limit, "call_class": name},
+        details={"limit_per_minute": limit, "call_class": kind},
     )
     refusal.audited = calls == limit + 1
     raise refusal

@@ -16,11 +16,10 @@ from django.views.decorators.csrf import csrf_exempt
 
 from smsmarketing.contacts.services.exports import export_fetch
 from smsmarketing.operations import registry
-from smsmarketing.operations.errors import AuthRequired, OperationError
+from smsmarketing.operations.errors import OperationError
 from smsmarketing.operations.limits import rate_count
-from smsmarketing.operations.surfaces.calls import bearer_actor, request_id_of, session_actor
+from smsmarketing.operations.surfaces.calls import request_id_of, rest_actor
 from smsmarketing.operations.surfaces.rest.problems import Refused, problem_response
-from smsmarketing.operations.types import Actor, Surface
 
 _HEADERS = {
     "Cache-Control": "private, no-store",
@@ -36,7 +35,7 @@ def export_file(request: HttpRequest, export_id: UUID) -> HttpResponseBase:
     try:
         if request.method not in ("GET", "HEAD"):
             raise Refused("This path takes GET.", status=405, allow="GET")
-        actor = _actor(request)
+        actor = rest_actor(request)
         rate_count(registry.get("exports.get"), actor=actor, dry_run=False, now=timezone.now())
         fetched = export_fetch(export_id, actor=actor)
     except OperationError as exc:
@@ -53,12 +52,3 @@ def export_file(request: HttpRequest, export_id: UUID) -> HttpResponseBase:
     for name, value in {**_HEADERS, "Repr-Digest": f"sha-256=:{digest}:"}.items():
         response[name] = value
     return response
-
-
-def _actor(request: HttpRequest) -> Actor:
-    actor = bearer_actor(request, Surface.REST)
-    if actor is None and "Authorization" not in request.headers:
-        actor = session_actor(request, Surface.REST)
-    if actor is None:
-        raise AuthRequired("Sign in, or send an API token as `Authorization: Bearer <token>`.")
-    return actor

@@ -22,14 +22,10 @@ from smsmarketing.contacts.services.imports import (
 )
 from smsmarketing.operations import registry
 from smsmarketing.operations.access import access_check
-from smsmarketing.operations.errors import AuthRequired, InvalidInput, OperationError
-from smsmarketing.operations.surfaces.calls import (
-    bearer_actor,
-    request_id_of,
-    session_actor,
-)
+from smsmarketing.operations.errors import InvalidInput, OperationError
+from smsmarketing.operations.surfaces.calls import request_id_of, rest_actor
 from smsmarketing.operations.surfaces.rest.problems import Refused, problem_response
-from smsmarketing.operations.types import Actor, Surface
+from smsmarketing.operations.types import Actor
 
 _BLOCK = 2**20
 
@@ -100,7 +96,7 @@ def _file_of(
     if not length:
         raise Refused("Say how large the upload is: send Content-Length, not chunks.", status=411)
     upload_size_check(length)
-    actor = _actor(request)
+    actor = rest_actor(request)
     access_check(registry.get("imports.start"), actor)
     kind = (request.content_type or "").lower()
     if kind == "multipart/form-data":
@@ -117,12 +113,3 @@ def _file_of(
 def _blocks(request: HttpRequest) -> Iterator[bytes]:
     while block := request.read(_BLOCK):
         yield block
-
-
-def _actor(request: HttpRequest) -> Actor:
-    actor = bearer_actor(request, Surface.REST)
-    if actor is None and "Authorization" not in request.headers:
-        actor = session_actor(request, Surface.REST)
-    if actor is None:
-        raise AuthRequired("Send an API token as `Authorization: Bearer <token>`.")
-    return actor

@@ -17,7 +17,7 @@ from django.utils.module_loading import import_string
 
 from smsmarketing.operations import registry
 from smsmarketing.operations.dispatch import execute
-from smsmarketing.operations.errors import Internal, NotPermitted, OperationError
+from smsmarketing.operations.errors import AuthRequired, Internal, NotPermitted, OperationError
 from smsmarketing.operations.types import Actor, Done, Held, Surface
 
 logger = logging.getLogger(__name__)
@@ -62,6 +62,16 @@ def session_actor(request: HttpRequest, surface: Surface) -> Actor | None:
     """
     request_id_of(request)
     return _source(settings.ACTOR_FROM_REQUEST["session"])(request, surface)
+
+
+def rest_actor(request: HttpRequest) -> Actor:
+    """The actor of a REST path beside the operations, by token or session. Raises AuthRequired."""
+    actor = bearer_actor(request, Surface.REST)
+    if actor is None and "Authorization" not in request.headers:
+        actor = session_actor(request, Surface.REST)
+    if actor is None:
+        raise AuthRequired("Sign in, or send an API token as `Authorization: Bearer <token>`.")
+    return actor
 
 
 def operation_call(

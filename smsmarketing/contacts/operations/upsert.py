@@ -13,6 +13,7 @@ from smsmarketing.contacts.models import Contact
 from smsmarketing.contacts.operations.contacts import ContactOut, contact_out
 from smsmarketing.contacts.operations.evidence import EvidenceIn
 from smsmarketing.contacts.rules.consent import ConsentEvidence
+from smsmarketing.contacts.rules.contact_fields import OBJECT_FIELDS, TEXT_FIELDS
 from smsmarketing.contacts.rules.import_values import READERS, BadValue
 from smsmarketing.contacts.rules.phone import Phone, PhoneError, phone_parse
 from smsmarketing.contacts.selectors import contacts_visible
@@ -276,20 +277,7 @@ def _read(data: ContactFields, field: str) -> Any:
 def _changes(data: ContactFields, team_id: int) -> dict[str, Any]:
     """Only the fields the caller named: the rest stays as it is. Custom values by their declaration."""
     named = data.model_fields_set
-    fields = (
-        "first_name",
-        "last_name",
-        "language",
-        "region",
-        "time_zone",
-        "customer_key",
-        "customer_group",
-        "tags",
-        "add_tags",
-        "remove_tags",
-        "custom",
-        "crm_keys",
-    )
+    fields = (*TEXT_FIELDS, "tags", "add_tags", "remove_tags", *OBJECT_FIELDS)
     changes = {
         field: _read(data, field)
         for field in fields

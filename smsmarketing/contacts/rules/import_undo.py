@@ -11,17 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-TEXT_FIELDS: Final = (
-    "first_name",
-    "last_name",
-    "language",
-    "region",
-    "time_zone",
-    "customer_key",
-    "customer_group",
-)
-"""Texts of a contact that an import may write, and an undo gives back."""
-OBJECT_FIELDS: Final = ("custom", "crm_keys")
+from smsmarketing.contacts.rules.contact_fields import OBJECT_FIELDS, TEXT_FIELDS
+
 ZONE_SOURCE: Final = "time_zone_source"
 TRASHED: Final = "trashed"
 UNKNOWN: Final = "unknown"

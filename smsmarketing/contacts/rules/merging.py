@@ -6,16 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-TEXT_FIELDS: Final = (
-    "first_name",
-    "last_name",
-    "language",
-    "region",
-    "time_zone",
-    "customer_key",
-    "customer_group",
-)
-OBJECT_FIELDS: Final = ("custom", "crm_keys")
+from smsmarketing.contacts.rules.contact_fields import OBJECT_FIELDS, TEXT_FIELDS
+
 TAKEABLE: Final = (*TEXT_FIELDS, *OBJECT_FIELDS)
 """Fields of which the caller may want the other contact's value."""
 

@@ -12,22 +12,12 @@ from django.utils import timezone
 
 from smsmarketing.contacts.models import Contact
 from smsmarketing.contacts.phones import hash_key_id, phone_hash
+from smsmarketing.contacts.rules.contact_fields import OBJECT_FIELDS, TEXT_FIELDS
 from smsmarketing.contacts.rules.phone import Phone
 from smsmarketing.contacts.services.consent import consents_void
 from smsmarketing.contacts.services.key_change import suppressions_take_over
 from smsmarketing.contacts.services.states import send_state_refresh, send_states_settle
 from smsmarketing.operations.errors import Conflict, InvalidInput
-
-_TEXTS = (
-    "first_name",
-    "last_name",
-    "language",
-    "region",
-    "time_zone",
-    "customer_key",
-    "customer_group",
-)
-_OBJECTS = ("custom", "crm_keys")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,16 +130,18 @@ def _number_change(row: Contact, phone: Phone, *, now: datetime) -> tuple[str, .
 def _fields_apply(row: Contact, changes: Mapping[str, Any]) -> tuple[str, ...]:
     """Set what differs and name it."""
     changed: list[str] = []
-    unknown = sorted(set(changes) - {*_TEXTS, *_OBJECTS, "tags", "add_tags", "remove_tags"})
+    unknown = sorted(
+        set(changes) - {*TEXT_FIELDS, *OBJECT_FIELDS, "tags", "add_tags", "remove_tags"}
+    )
     if unknown:
         raise TypeError(f"contact_upsert cannot change {', '.join(unknown)}")
-    for field in _TEXTS:
+    for field in TEXT_FIELDS:
         if field in changes and getattr(row, field) != changes[field]:
             setattr(row, field, changes[field])
             changed.append(field)
     if "time_zone" in changed:
         row.time_zone_source = "person" if row.time_zone else "number"
-    for field in _OBJECTS:
+    for field in OBJECT_FIELDS:
         if field in changes:
             merged = {**getattr(row, field), **changes[field]}
             merged = {key: value for key, value in merged.items() if value is not None}

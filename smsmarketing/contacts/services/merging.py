@@ -17,14 +17,8 @@ from smsmarketing.contacts.models import (
     SendState,
     Suppression,
 )
-from smsmarketing.contacts.rules.merging import (
-    OBJECT_FIELDS,
-    TEXT_FIELDS,
-    UNITED_REASONS,
-    Choice,
-    choices,
-    tags_united,
-)
+from smsmarketing.contacts.rules.contact_fields import OBJECT_FIELDS, TEXT_FIELDS
+from smsmarketing.contacts.rules.merging import UNITED_REASONS, Choice, choices, tags_united
 from smsmarketing.contacts.rules.suppressions import PURPOSES, purposes_default
 from smsmarketing.contacts.selectors.suppressions import suppressions_live
 from smsmarketing.contacts.services.events import event_summaries_refresh

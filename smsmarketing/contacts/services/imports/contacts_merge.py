@@ -14,8 +14,8 @@ from django.db import IntegrityError, connection, transaction
 from smsmarketing.contacts.models import ImportJob
 from smsmarketing.contacts.phones import hash_key_id
 from smsmarketing.contacts.rules.consent import ConsentEvidence, consent_expiry
+from smsmarketing.contacts.rules.contact_fields import TEXT_FIELDS
 from smsmarketing.contacts.rules.import_rows import Plan
-from smsmarketing.contacts.rules.import_undo import TEXT_FIELDS
 from smsmarketing.contacts.services.imports.staging import Stage
 from smsmarketing.contacts.services.imports.undo_capture import (
     WAS_UNDONE,

@@ -9,7 +9,8 @@ from typing import Any
 
 from django.db import connection
 
-from smsmarketing.contacts.rules.import_undo import OBJECT_FIELDS, TEXT_FIELDS, ZONE_SOURCE
+from smsmarketing.contacts.rules.contact_fields import OBJECT_FIELDS, TEXT_FIELDS
+from smsmarketing.contacts.rules.import_undo import ZONE_SOURCE
 from smsmarketing.contacts.services.imports.staging import Stage
 
 UNDO_SOURCE = "import_undo:"

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from smsmarketing.contacts.models import ImportJob
-from smsmarketing.contacts.rules.import_undo import OBJECT_FIELDS, TEXT_FIELDS, ZONE_SOURCE
+from smsmarketing.contacts.rules.contact_fields import OBJECT_FIELDS, TEXT_FIELDS
+from smsmarketing.contacts.rules.import_undo import ZONE_SOURCE
 from smsmarketing.contacts.services.imports.undo_capture import UNDO_SOURCE
 
 message_test: Callable[[str], str] | None = None

@@ -22,11 +22,8 @@ from django.utils import timezone
 
 from smsmarketing.accounts.models import User
 from smsmarketing.contacts.models import Contact, ImportJob, ImportUndo
-from smsmarketing.contacts.rules.import_undo import (
-    OBJECT_FIELDS,
-    TEXT_FIELDS,
-    fields_restore,
-)
+from smsmarketing.contacts.rules.contact_fields import OBJECT_FIELDS, TEXT_FIELDS
+from smsmarketing.contacts.rules.import_undo import fields_restore
 from smsmarketing.contacts.services.imports import undo_sql as sql
 from smsmarketing.contacts.services.imports.leases import LeaseLost, job_beat
 from smsmarketing.contacts.services.outbound import consents_emit

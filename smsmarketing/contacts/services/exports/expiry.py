@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
 
 from smsmarketing.contacts.models import ExportFile
-from smsmarketing.contacts.services.exports.files import export_folder, export_path
+from smsmarketing.contacts.services.exports.files import FOLDER, export_path
+from smsmarketing.contacts.services.private_files import loose_remove
 from smsmarketing.operations.states import transition_apply
-
-_LOOSE_KEPT = timedelta(days=1)
 
 
 def exports_expire(*, now: datetime | None = None) -> int:
@@ -28,16 +27,9 @@ def exports_expire(*, now: datetime | None = None) -> int:
             if row.stored_path:
                 export_path(row.stored_path).unlink(missing_ok=True)
                 removed += 1
-    return removed + _loose_remove(now)
+    return removed + loose_remove(FOLDER, known=_known(), now=now)
 
 
-def _loose_remove(now: datetime) -> int:
-    """Files without a live row: their transaction was rolled back, or a worker died."""
-    known = set(ExportFile.objects.filter(state="ready").values_list("stored_path", flat=True))
-    removed = 0
-    for path in export_folder().iterdir():
-        written = datetime.fromtimestamp(path.stat().st_mtime, tz=now.tzinfo)
-        if path.name not in known and written < now - _LOOSE_KEPT:
-            path.unlink(missing_ok=True)
-            removed += 1
-    return removed
+def _known() -> set[str]:
+    """The files that a live row stands for."""
+    return set(ExportFile.objects.filter(state="ready").values_list("stored_path", flat=True))

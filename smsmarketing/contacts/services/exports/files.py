@@ -11,14 +11,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 
 from smsmarketing.contacts.models import ExportFile
+from smsmarketing.contacts.services.private_files import private_folder, private_path
 from smsmarketing.operations.jobs import enqueue
 from smsmarketing.operations.states import transition_apply
 from smsmarketing.operations.types import Actor
 
+FOLDER = "exports"
 KEPT = timedelta(days=7)
 """How long a file may be fetched: it is personal data, so not longer than needed [R-4.14]."""
 
@@ -50,18 +51,12 @@ class Written:
 
 def export_folder() -> Path:
     """The private folder of exports, made when it is missing; only the owner can enter."""
-    folder = Path(settings.MEDIA_ROOT) / "exports"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
+    return private_folder(FOLDER)
 
 
 def export_path(stored_path: str) -> Path:
     """Where a stored file lies. Raises ValueError for a path that leaves the folder."""
-    folder = export_folder().resolve()
-    path = (folder / stored_path).resolve()
-    if not stored_path or path.parent != folder:
-        raise ValueError("an export lies in the export folder")
-    return path
+    return private_path(FOLDER, stored_path)
 
 
 def file_write(blocks: Iterable[bytes]) -> Written:

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from smsmarketing.contacts.models import EvidenceFile
+from smsmarketing.contacts.services.private_files import private_path
 from smsmarketing.operations.audit import audit_append
 from smsmarketing.operations.errors import InvalidInput
 from smsmarketing.operations.types import Actor
@@ -29,12 +29,7 @@ _SIZE_MAX = 10 * 2**20
 
 def evidence_path(stored_path: str) -> Path:
     """Where a document lies. Raises ValueError for a path that leaves the folder."""
-    folder = Path(settings.MEDIA_ROOT) / "evidence"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = (folder / stored_path).resolve()
-    if path.parent != folder.resolve():
-        raise ValueError("an evidence file lies in the evidence folder")
-    return path
+    return private_path("evidence", stored_path)
 
 
 def evidence_record(actor: Actor, chunks: Iterable[bytes], file_name: str) -> EvidenceFile:

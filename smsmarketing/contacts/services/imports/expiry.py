@@ -8,13 +8,13 @@ from django.conf import settings
 from django.utils import timezone
 
 from smsmarketing.contacts.models import ImportFile, ImportJob, ImportReject, ImportUndo
-from smsmarketing.contacts.services.imports.files import import_folder, upload_remove
+from smsmarketing.contacts.services.imports.files import FOLDER, import_path, upload_remove
 from smsmarketing.contacts.services.imports.jobs import import_fail
 from smsmarketing.contacts.services.imports.staging import stage_drop
+from smsmarketing.contacts.services.private_files import loose_remove
 
 CHECKED_KEPT = timedelta(days=7)
 FILES_KEPT = timedelta(days=30)
-_LOOSE_KEPT = timedelta(days=1)
 _UNDO_SLICE = 10_000
 _REJECT_STEPS = 100
 
@@ -39,10 +39,10 @@ def imports_expire(*, now: datetime | None = None) -> int:
     for upload in ImportFile.objects.filter(created_at__lt=now - FILES_KEPT).exclude(
         jobs__state="running"
     ):
-        if (import_folder() / upload.stored_path).exists():
+        if import_path(upload.stored_path).exists():
             upload_remove(upload.stored_path)
             removed += 1
-    return removed + _loose_remove(now)
+    return removed + loose_remove(FOLDER, known=_known(), now=now)
 
 
 def _undo_expire(now: datetime) -> None:
@@ -70,13 +70,6 @@ def _rejects_expire(now: datetime) -> None:
         ImportReject.objects.filter(pk__in=ids).update(row=[])
 
 
-def _loose_remove(now: datetime) -> int:
-    """Files without a row: their transaction was rolled back, as a dry run of imports.start is."""
-    known = set(ImportFile.objects.values_list("stored_path", flat=True))
-    removed = 0
-    for path in import_folder().iterdir():
-        written = datetime.fromtimestamp(path.stat().st_mtime, tz=now.tzinfo)
-        if path.name not in known and written < now - _LOOSE_KEPT:
-            path.unlink(missing_ok=True)
-            removed += 1
-    return removed
+def _known() -> set[str]:
+    """The files that a row stands for."""
+    return set(ImportFile.objects.values_list("stored_path", flat=True))

@@ -12,7 +12,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -33,11 +32,13 @@ from smsmarketing.contacts.rules.import_files import (
     sep_line,
     text_of,
 )
+from smsmarketing.contacts.services.private_files import private_folder, private_path
 from smsmarketing.operations.audit import audit_append
 from smsmarketing.operations.errors import Conflict, InvalidInput
 from smsmarketing.operations.types import Actor
 
 SAMPLE_ROWS = 5
+FOLDER = "imports"
 _FRAME = 64 * 1024  # of a multipart form, around the file
 
 
@@ -53,18 +54,12 @@ class FileLook:
 
 def import_folder() -> Path:
     """The private folder of uploads, made when it is missing; only the owner can enter."""
-    folder = Path(settings.MEDIA_ROOT) / "imports"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
+    return private_folder(FOLDER)
 
 
 def import_path(stored_path: str) -> Path:
     """Where a stored file lies. Raises ValueError for a path that leaves the folder."""
-    folder = import_folder().resolve()
-    path = (folder / stored_path).resolve()
-    if path.parent != folder:
-        raise ValueError("an import file lies in the import folder")
-    return path
+    return private_path(FOLDER, stored_path)
 
 
 def upload_store(chunks: Iterable[bytes], *, file_name: str, user: User) -> ImportFile:
@@ -139,14 +134,11 @@ def file_changed() -> Conflict:
 
 def file_intact(upload: ImportFile) -> bool:
     """Whether the stored file still is, byte for byte, what was uploaded (and approved)."""
-    digest = hashlib.sha256()
     try:
         with import_path(upload.stored_path).open("rb") as source:
-            while block := source.read(1 << 20):
-                digest.update(block)
+            return hashlib.file_digest(source, "sha256").hexdigest() == upload.sha256
     except OSError:
         return False
-    return digest.hexdigest() == upload.sha256
 
 
 def upload_remove(stored_path: str) -> None:

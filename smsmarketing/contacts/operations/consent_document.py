@@ -9,15 +9,14 @@ from pydantic import Field
 from smsmarketing.accounts.selectors import brands_visible
 from smsmarketing.contacts.models import ConsentEvent, EvidenceFile
 from smsmarketing.contacts.operations.exports import ExportRow, export_row
-from smsmarketing.contacts.operations.shapes import may_see_phones
 from smsmarketing.contacts.services.exports import Wanted, export_now
 from smsmarketing.contacts.services.imports import EVIDENCE_TYPES, evidence_path
+from smsmarketing.contacts.services.reveals import REASON_LEAST, may_see_phones, reason_read
 from smsmarketing.operations import registry
-from smsmarketing.operations.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from smsmarketing.operations.errors import Conflict, NotFound, NotPermitted
 from smsmarketing.operations.types import Context, Input, Kind, Operation, RestRoute
 
 KEY = "consent.document"
-_REASON = 5
 
 
 class DocumentIn(Input):
@@ -25,7 +24,7 @@ class DocumentIn(Input):
         ge=1, le=2**63 - 1, description="Number of the row in the ledger; a proof pack lists them."
     )
     reason: str = Field(
-        min_length=_REASON, max_length=300, description="What it is for; kept with the file."
+        min_length=REASON_LEAST, max_length=300, description="What it is for; kept with the file."
     )
 
 
@@ -34,9 +33,7 @@ def _run(context: Context, data: DocumentIn) -> ExportRow:
         raise NotPermitted(
             "A scan shows names and numbers, and you may not see full numbers. Ask compliance."
         )
-    reason = data.reason.strip()
-    if len(reason) < _REASON:
-        raise InvalidInput("Say what it is for.", field_errors={"reason": "Write a few words."})
+    reason = reason_read(data.reason, message="Say what it is for.", hint="Write a few words.")
     event = (
         ConsentEvent.objects.filter(
             pk=data.consent_event_id, brand__in=brands_visible(context.actor)

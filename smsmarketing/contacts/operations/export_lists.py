@@ -9,7 +9,6 @@ from pydantic import Field
 from smsmarketing.accounts.models import Brand
 from smsmarketing.accounts.selectors import brands_visible
 from smsmarketing.contacts.operations.exports import ExportRow, export_row
-from smsmarketing.contacts.operations.shapes import may_see_phones
 from smsmarketing.contacts.selectors import audiences_visible, segments_visible
 from smsmarketing.contacts.services.exports import Wanted, export_ask
 from smsmarketing.contacts.services.exports.lists import (
@@ -17,7 +16,13 @@ from smsmarketing.contacts.services.exports.lists import (
     contacts_count,
     opt_outs_count,
 )
-from smsmarketing.contacts.services.reveals import reveals_count
+from smsmarketing.contacts.services.reveals import (
+    FULL_NUMBERS_MOST,
+    REASON_LEAST,
+    may_see_phones,
+    reason_read,
+    reveals_count,
+)
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput, NotFound, NotPermitted
 from smsmarketing.operations.types import (
@@ -28,12 +33,6 @@ from smsmarketing.operations.types import (
     Operation,
     RestRoute,
 )
-
-_REASON = 5
-_WITHOUT_A_SECOND = 50
-"""So many full numbers come out of the day's budget; more are for a second person (policy
-export-full-numbers) [R-4.12].
-"""
 
 
 class _ListIn(Input):
@@ -46,7 +45,7 @@ class _ListIn(Input):
         ),
     )
     reason: str = Field(
-        min_length=_REASON, max_length=300, description="What the file is for; kept with it."
+        min_length=REASON_LEAST, max_length=300, description="What the file is for; kept with it."
     )
 
 
@@ -104,7 +103,7 @@ def _ordered(
         full_numbers=data.show_phones,
         reason=data.reason.strip(),
     )
-    if data.show_phones and 0 < rows <= _WITHOUT_A_SECOND:
+    if data.show_phones and 0 < rows <= FULL_NUMBERS_MOST:
         reveals_count(context.actor, rows, now=context.now)
     row = export_ask(wanted, params, actor=context.actor, now=context.now)
     context.audit_object = ("contacts.exportfile", str(row.pk))
@@ -151,10 +150,7 @@ def _brand(context: Context, data: _ListIn) -> Brand:
                 "show_phones": "Needs contacts.phone_view and the scope sms:contacts.pii."
             },
         )
-    if len(data.reason.strip()) < _REASON:
-        raise InvalidInput(
-            "Say what the file is for.", field_errors={"reason": "Write a few words."}
-        )
+    reason_read(data.reason, message="Say what the file is for.", hint="Write a few words.")
     brand = brands_visible(context.actor).filter(pk=data.brand_id).first()
     if brand is None:
         raise NotFound("There is no such brand.", field_errors={"brand_id": "Not one of yours."})

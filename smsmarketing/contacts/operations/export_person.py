@@ -10,13 +10,17 @@ from smsmarketing.accounts.selectors import brands_visible
 from smsmarketing.contacts.models import Contact, SendState
 from smsmarketing.contacts.operations.contacts import CONTACT_TARGET
 from smsmarketing.contacts.operations.exports import ExportRow, export_row
-from smsmarketing.contacts.operations.shapes import may_see_phones
 from smsmarketing.contacts.services.exports import Wanted, export_now
 from smsmarketing.contacts.services.exports.person import person_gather, person_page
-from smsmarketing.contacts.services.reveals import reveals_take
+from smsmarketing.contacts.services.reveals import (
+    REASON_LEAST,
+    may_see_phones,
+    reason_read,
+    reveals_take,
+)
 from smsmarketing.operations import registry
 from smsmarketing.operations.canonical import canonical_json
-from smsmarketing.operations.errors import InvalidInput, NotPermitted
+from smsmarketing.operations.errors import NotPermitted
 from smsmarketing.operations.types import (
     Context,
     Input,
@@ -32,7 +36,9 @@ KEY = "contacts.export_person"
 class PersonExportIn(Input):
     contact_id: int = Field(ge=1, description="Contact; merged ones come with it.")
     reason: str = Field(
-        min_length=5, max_length=300, description="Number of the request; kept with the files."
+        min_length=REASON_LEAST,
+        max_length=300,
+        description="Number of the request; kept with the files.",
     )
 
 
@@ -47,11 +53,9 @@ def _run(context: Context, data: PersonExportIn) -> PersonExportOut:
         raise NotPermitted(
             "The full number is in it, and you may not see full numbers. Ask compliance to make it."
         )
-    reason = data.reason.strip()
-    if len(reason) < 5:
-        raise InvalidInput(
-            "Name the request.", field_errors={"reason": "Write the number of the request."}
-        )
+    reason = reason_read(
+        data.reason, message="Name the request.", hint="Write the number of the request."
+    )
     contact: Contact = context.target
     reveals_take(
         context.actor,

@@ -11,11 +11,10 @@ from smsmarketing.accounts.models import Brand
 from smsmarketing.accounts.selectors import brands_visible
 from smsmarketing.contacts.models import Contact
 from smsmarketing.contacts.operations.exports import ExportRow, export_row
-from smsmarketing.contacts.operations.shapes import may_see_phones
 from smsmarketing.contacts.rules.phone import PhoneError, phone_parse
 from smsmarketing.contacts.selectors import contacts_visible
 from smsmarketing.contacts.services.proof import Asked, pack_files, pack_gather
-from smsmarketing.contacts.services.reveals import reveals_take
+from smsmarketing.contacts.services.reveals import may_see_phones, reason_read, reveals_take
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput, NotFound, NotPermitted
 from smsmarketing.operations.text import untrusted
@@ -183,10 +182,11 @@ def _asked(context: Context, data: ConsentProofIn, brand: Brand) -> Asked:
                 "show_phone": "Needs contacts.phone_view and the scope sms:contacts.pii."
             },
         )
-    if data.show_phone and len(data.reason.strip()) < 5:
-        raise InvalidInput(
-            "Say why the full number is needed.",
-            field_errors={"reason": "Write a few words, such as the number of the complaint."},
+    if data.show_phone:
+        reason_read(
+            data.reason,
+            message="Say why the full number is needed.",
+            hint="Write a few words, such as the number of the complaint.",
         )
     return Asked(
         brand=brand,

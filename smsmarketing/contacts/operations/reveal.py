@@ -7,13 +7,14 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from smsmarketing.contacts import selectors
-from smsmarketing.contacts.operations.shapes import (
-    MOST_FULL_NUMBERS,
+from smsmarketing.contacts.selectors import contacts_visible, suppressions_visible
+from smsmarketing.contacts.services.reveals import (
+    FULL_NUMBERS_MOST,
     PHONE_PERMISSION,
     PHONE_SCOPE,
+    REVEAL,
+    reveals_take,
 )
-from smsmarketing.contacts.selectors import contacts_visible, suppressions_visible
-from smsmarketing.contacts.services.reveals import REVEAL, reveals_take
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput, NotFound
 from smsmarketing.operations.types import Context, Input, Kind, Operation, Output, RestRoute
@@ -30,16 +31,16 @@ _TYPES = {
 
 class RevealIn(Input):
     contact_ids: _Ids = Field(
-        default=[], max_length=MOST_FULL_NUMBERS, description="Contacts, from contacts.search."
+        default=[], max_length=FULL_NUMBERS_MOST, description="Contacts, from contacts.search."
     )
     suppression_ids: _Ids = Field(
         default=[],
-        max_length=MOST_FULL_NUMBERS,
+        max_length=FULL_NUMBERS_MOST,
         description="Opt-outs, from opt_outs.list: also of numbers that are no contact.",
     )
     inbound_ids: _Ids = Field(
         default=[],
-        max_length=MOST_FULL_NUMBERS,
+        max_length=FULL_NUMBERS_MOST,
         description="Replies, from inbound.list: also of numbers that are no contact.",
     )
     reason: Annotated[str, StringConstraints(strip_whitespace=True)] = Field(
@@ -67,9 +68,9 @@ class RevealOut(Output):
 def _reveal(context: Context, data: RevealIn) -> RevealOut:
     asked = {name: list(dict.fromkeys(getattr(data, name))) for name in _TYPES}
     total = sum(len(ids) for ids in asked.values())
-    if not 1 <= total <= MOST_FULL_NUMBERS:
+    if not 1 <= total <= FULL_NUMBERS_MOST:
         raise InvalidInput(
-            f"Ask for 1 to {MOST_FULL_NUMBERS} numbers a call.",
+            f"Ask for 1 to {FULL_NUMBERS_MOST} numbers a call.",
             field_errors={"contact_ids": f"{total} were named, over all lists of ids."},
         )
     found: list[tuple[_Subject, str | None]] = []

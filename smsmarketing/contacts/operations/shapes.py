@@ -13,12 +13,7 @@ from smsmarketing.contacts.models import Contact
 from smsmarketing.contacts.rules.phone import phone_hide, phone_mask
 from smsmarketing.contacts.services import trash_kept
 from smsmarketing.operations.text import untrusted, untrusted_clean
-from smsmarketing.operations.types import Actor, Output, UntrustedText
-
-PHONE_PERMISSION = "contacts.phone_view"
-PHONE_SCOPE = "sms:contacts.pii"
-MOST_FULL_NUMBERS = 50
-"""Full numbers in one answer [R-4.12]."""
+from smsmarketing.operations.types import Output, UntrustedText
 
 
 class ContactRow(Output):
@@ -37,11 +32,6 @@ class ContactRow(Output):
     sendable_for: list[int] = Field(description="Brand ids that may send marketing to it now.")
     not_sendable: dict[int, str] = Field(description="Brand id → first reason against marketing.")
     last_sent_at: datetime | None = Field(description="Last marketing send of any visible brand.")
-
-
-def may_see_phones(actor: Actor) -> bool:
-    """Whether the person may see numbers and the token, if any, carries the scope [R-4.12]."""
-    return actor.may(PHONE_PERMISSION) and (actor.scopes is None or PHONE_SCOPE in actor.scopes)
 
 
 def contact_row(contact: Contact, states: list[Any]) -> ContactRow:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from django.conf import settings
 from django.db import connection
 
 from smsmarketing.contacts.models import RevealBudget
 from smsmarketing.operations.audit import audit_append
-from smsmarketing.operations.errors import RateLimited
+from smsmarketing.operations.errors import InvalidInput, RateLimited
 from smsmarketing.operations.types import Actor
 
 REVEAL = "contacts.reveal"
+PHONE_PERMISSION = "contacts.phone_view"
+PHONE_SCOPE = "sms:contacts.pii"
+FULL_NUMBERS_MOST: Final = 50
+"""Full numbers that one call, one file for a token, or one person alone may take out [R-4.12]."""
+REASON_LEAST: Final = 5
+"""Characters of a reason that says something."""
 BUDGETS_KEPT = timedelta(days=7)
 
 _TAKE = """
@@ -21,6 +28,19 @@ INSERT INTO contacts_revealbudget (user_id, day, used) VALUES (%(user)s, %(day)s
 ON CONFLICT (user_id, day) DO UPDATE SET used = contacts_revealbudget.used + %(count)s
 RETURNING used
 """
+
+
+def may_see_phones(actor: Actor) -> bool:
+    """Whether the person may see numbers and the token, if any, carries the scope [R-4.12]."""
+    return actor.may(PHONE_PERMISSION) and (actor.scopes is None or PHONE_SCOPE in actor.scopes)
+
+
+def reason_read(reason: str, *, message: str, hint: str) -> str:
+    """The reason without the space around it. Raises InvalidInput when it says nothing."""
+    said = reason.strip()
+    if len(said) < REASON_LEAST:
+        raise InvalidInput(message, field_errors={"reason": hint})
+    return said
 
 
 def reveals_take(

@@ -15,6 +15,7 @@ from django.utils import timezone
 from smsmarketing.contacts.models import ExportFile
 from smsmarketing.contacts.selectors import exports_visible
 from smsmarketing.contacts.services.exports.files import export_path
+from smsmarketing.contacts.services.reveals import FULL_NUMBERS_MOST, may_see_phones
 from smsmarketing.operations import registry
 from smsmarketing.operations.access import access_check
 from smsmarketing.operations.audit import audit_append
@@ -22,10 +23,6 @@ from smsmarketing.operations.errors import Conflict, NotFound, NotPermitted, Ope
 from smsmarketing.operations.types import Actor
 
 FETCH = "exports.download"
-PHONE_PERMISSION = "contacts.phone_view"
-PHONE_SCOPE = "sms:contacts.pii"
-TOKEN_NUMBERS = 50
-"""Full numbers that one call of a token may return [R-4.12]."""
 
 _EXPIRED = "The file has expired and was deleted. Ask for it anew."
 _CHANGED = "The file on the disk is not the one that was made. Ask for it anew."
@@ -86,12 +83,11 @@ def _rights_check(row: ExportFile, actor: Actor) -> None:
     access_check(operation, actor)
     if not row.full_numbers:
         return
-    scoped = actor.scopes is None or PHONE_SCOPE in actor.scopes
-    if not (actor.may(PHONE_PERMISSION) and scoped):
+    if not may_see_phones(actor):
         raise NotPermitted("Full numbers are in this file and you may not see them. Ask anew.")
-    if not actor.is_session and row.rows > TOKEN_NUMBERS:
+    if not actor.is_session and row.rows > FULL_NUMBERS_MOST:
         raise NotPermitted(
-            f"A token is given at most {TOKEN_NUMBERS} full numbers. Fetch this file in the browser."
+            f"A token is given at most {FULL_NUMBERS_MOST} full numbers. Fetch this file in the browser."
         )
 
 

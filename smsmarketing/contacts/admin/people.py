@@ -26,6 +26,8 @@ from smsmarketing.contacts.admin.lists import (
     TrashFilter,
     search_allowed,
 )
+from smsmarketing.contacts.admin.suppressions import REASON_WORDS as SUPPRESSION_WORDS
+from smsmarketing.contacts.admin.suppressions import SOURCE_WORDS
 from smsmarketing.contacts.models import ConsentEvent, Contact, SendState, Suppression
 from smsmarketing.contacts.rules.lifting import lift_words
 from smsmarketing.contacts.rules.phone import PhoneError, phone_hide, phone_mask, phone_parse
@@ -333,8 +335,8 @@ class ContactAdmin(OperationAdmin):
         return [
             (
                 row,
-                word_of("reason", row.reason),
-                word_of("source", row.source),
+                SUPPRESSION_WORDS[row.reason],
+                SOURCE_WORDS[row.source],
                 lift_words(row.reason),
             )
             for row in rows

@@ -19,6 +19,7 @@ from smsmarketing.contacts.models import (
     EraseJob,
     EvidenceFile,
     ExportFile,
+    RevealBudget,
 )
 from smsmarketing.contacts.services import consent_record
 from smsmarketing.contacts.services.erasing import erase_work, person_erase
@@ -31,6 +32,7 @@ from smsmarketing.operations.errors import (
     NotFound,
     NotPermitted,
     OperationError,
+    RateLimited,
 )
 from smsmarketing.operations.models import AuditEntry
 from smsmarketing.operations.types import Actor, Done
@@ -99,6 +101,15 @@ def test_who_may_not_gets_nothing(
         with pytest.raises(error):
             fetch(who, event_id, reason)
     assert not ExportFile.objects.exists()
+
+
+def test_a_scan_counts_as_a_number_seen(event: ConsentEvent, actor: Actor, settings: Any) -> None:
+    """[R-4.12] it shows one, so it comes out of the same budget of the day."""
+    settings.PHONE_REVEALS_A_DAY = 1
+    fetch(actor, event.pk)
+    with pytest.raises(RateLimited):
+        fetch(actor, event.pk)
+    assert (ExportFile.objects.count(), RevealBudget.objects.get().used) == (1, 1)
 
 
 def test_a_changed_or_missing_document_is_no_proof(event: ConsentEvent, actor: Actor) -> None:

@@ -11,7 +11,12 @@ from smsmarketing.contacts.models import ConsentEvent, EvidenceFile
 from smsmarketing.contacts.operations.exports import ExportRow, export_row
 from smsmarketing.contacts.services.exports import Wanted, export_now
 from smsmarketing.contacts.services.imports import EVIDENCE_TYPES, evidence_path
-from smsmarketing.contacts.services.reveals import REASON_LEAST, may_see_phones, reason_read
+from smsmarketing.contacts.services.reveals import (
+    REASON_LEAST,
+    may_see_phones,
+    reason_read,
+    reveals_take,
+)
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import Conflict, NotFound, NotPermitted
 from smsmarketing.operations.types import Context, Input, Kind, Operation, RestRoute
@@ -49,6 +54,14 @@ def _run(context: Context, data: DocumentIn) -> ExportRow:
         raise NotFound(
             "No document is stored for this consent. Its text and source are in the proof pack."
         )
+    content = _content(document)
+    reveals_take(
+        context.actor,
+        [("contacts.consentevent", str(event.pk))],
+        reason=reason,
+        now=context.now,
+        operation=KEY,
+    )
     row = export_now(
         Wanted(
             operation=KEY,
@@ -61,7 +74,7 @@ def _run(context: Context, data: DocumentIn) -> ExportRow:
             reason=reason,
             params={"contact_id": event.contact_id},
         ),
-        [_content(document)],
+        [content],
         actor=context.actor,
         rows=1,
         now=context.now,
@@ -95,7 +108,8 @@ registry.add(
         summary="Fetch the stored document (scan, picture) that proves a consent event.",
         description=(
             "Makes a file for you, checked against the SHA-256 of the upload; fetch it with"
-            " exports.get. Kept for seven days; asking and fetching are audited."
+            " exports.get. It counts in the day's budget of contacts.reveal, is kept for seven days,"
+            " and asking and fetching are audited."
         ),
         kind=Kind.WRITE,
         input=DocumentIn,

@@ -46,7 +46,7 @@ SELECT c.id, c.phone, c.first_name, c.last_name, c.country, c.region, c.language
 # Of a number only what its owner's brands or all brands hold against it; an erased one has none.
 _OPT_OUTS = """
 FROM contacts_suppression x
-WHERE (x.brand_id = %s OR (x.brand_id IS NULL AND %s)) AND (%s OR (x.lifted_at IS NULL
+WHERE (x.brand_id = %s OR x.brand_id IS NULL) AND (%s OR (x.lifted_at IS NULL
     AND (x.expires_at IS NULL OR x.expires_at > %s)))
 """
 
@@ -74,7 +74,7 @@ def contacts_count(asked: ListAsked, *, now: datetime) -> int:
 def opt_outs_count(brand: Brand, *, ended: bool, now: datetime) -> int:
     """How many rows the file of opt-outs will have."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) {_OPT_OUTS}", (brand.pk, True, ended, now))
+        cursor.execute(f"SELECT count(*) {_OPT_OUTS}", (brand.pk, ended, now))
         return int(cursor.fetchone()[0])
 
 
@@ -104,7 +104,7 @@ def opt_outs_blocks(row: ExportFile, count: Count) -> Iterator[bytes]:
         "SELECT x.id, x.phone, x.scope, x.brand_id, x.sender, x.purposes, x.reason, x.source,"
         f" x.language, x.created_at, x.expires_at, x.lifted_at {_OPT_OUTS} ORDER BY x.id"
     )
-    params = (row.params["brand_id"], True, row.params["ended"], row.created_at)
+    params = (row.params["brand_id"], row.params["ended"], row.created_at)
     lines = _lines(sql, params, count)
     return csv_blocks(OPT_OUT_COLUMNS, (_opt_out(line, row.full_numbers) for line in lines))
 

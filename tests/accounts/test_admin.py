@@ -70,3 +70,12 @@ def test_the_pages_ask_a_visitor_to_sign_in() -> None:
     answer = Client().get(reverse("admin:accounts_user_changelist"))
     assert answer.status_code == 302
     assert "/admin/login/" in answer["Location"]
+
+
+def test_who_opens_the_log_in_page_itself_lands_on_the_first_page() -> None:
+    """Without `next`, as from a bookmark."""
+    person = User.objects.create_user("ada", password="a-long-enough-secret", is_staff=True)
+    answer = Client().post(
+        "/admin/login/", {"username": person.username, "password": "a-long-enough-secret"}
+    )
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/")

@@ -22,15 +22,16 @@ FROM generate_series(1, %(rows)s) n
 """
 _STATES = """
 INSERT INTO contacts_sendstate (contact_id, brand_id, country, marketing_reason,
-    transactional_reason, consent_expires_at, recent)
+    transactional_reason, consent_expires_at, consent_id, consent_at, consent_basis, consent_method,
+    recent)
 SELECT c.id, %(brand)s, c.country,
     CASE WHEN c.id %% 20 = 7 THEN 'opted_out' WHEN c.id %% 50 = 3 THEN 'no_consent' END,
-    NULL, NULL,
+    NULL, NULL, e.id, e.captured_at, e.basis, e.method,
     CASE WHEN c.id %% 3 = 0 THEN ARRAY[now() - make_interval(hours => (1 + c.id %% 700)::int),
         now() - make_interval(hours => (60 + c.id %% 900)::int),
         now() - make_interval(hours => (140 + c.id %% 1100)::int)]
     ELSE ARRAY[]::timestamptz[] END
-FROM contacts_contact c ORDER BY c.id
+FROM contacts_contact c LEFT JOIN contacts_consentevent e ON e.contact_id = c.id ORDER BY c.id
 """
 _MEMBERS = """
 INSERT INTO contacts_audiencemember (audience_id, contact_id, added_at)
@@ -132,6 +133,7 @@ def _rows_fill(rows: int, *, team_id: int, brand_id: int, audience_id: int) -> N
 
     with connection.cursor() as cursor:
         cursor.execute(_CONTACTS, {"countries": list(COUNTRIES), "rows": rows})
+        cursor.execute(_CONSENTS, {"brand": brand_id})
         cursor.execute(_STATES, {"brand": brand_id})
         cursor.execute(_MEMBERS, {"audience": audience_id})
         cursor.execute(_EVENTS, {"team": team_id})
@@ -139,7 +141,6 @@ def _rows_fill(rows: int, *, team_id: int, brand_id: int, audience_id: int) -> N
         cursor.execute(SUMMARIES_OPENED.replace("{keys}", _KINDS))
         cursor.execute("ANALYZE contacts_eventsummary")
         cursor.execute(SUMMARIES_DERIVED.replace("o.id = ANY(%(ids)s)", "TRUE"))
-        cursor.execute(_CONSENTS, {"brand": brand_id})
         cursor.execute(
             "VACUUM ANALYZE contacts_contact, contacts_sendstate, contacts_audiencemember,"
             " contacts_contactevent, contacts_eventsummary, contacts_consentevent"

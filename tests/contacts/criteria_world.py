@@ -23,7 +23,7 @@ from smsmarketing.contacts.models import (
     ContactEvent,
     SendState,
 )
-from smsmarketing.contacts.services import event_summaries_refresh
+from smsmarketing.contacts.services import event_summaries_refresh, send_state_refresh
 
 HALF = 0.5
 """Everything lies half a day beside the borders of whole days."""
@@ -160,6 +160,7 @@ def world_store(persons: list[Person], brand: Brand, audience: Audience, now: da
         for contact, person in pairs
         for word in person.words
     )
+    send_state_refresh([contact.pk for contact in contacts], [brand.pk], now=now)
     ContactEvent.objects.bulk_create(
         ContactEvent(
             team_id=brand.team_id,

@@ -23,12 +23,11 @@ A, B, C = "+447400123456", "+491711234567", "+12025550123"
 def found(tree: dict[str, Any], brand: Brand) -> set[str]:
     criteria = criteria_parse(tree, brand_id=brand.pk, team_ids=[brand.team_id])
     compiled = criteria_compile(criteria)
-    join = "JOIN contacts_contact c ON c.id = s.contact_id" if compiled.needs_contact else ""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT s.contact_id FROM contacts_sendstate s {join}"
+            f"SELECT s.contact_id FROM {compiled.source()}"
             f" WHERE s.brand_id = %s AND ({compiled.where})",
-            [brand.pk, *compiled.params],
+            [*compiled.source_params, brand.pk, *compiled.params],
         )
         ids = [row[0] for row in cursor.fetchall()]
     return set(Contact.objects.filter(pk__in=ids).values_list("phone", flat=True))
@@ -208,6 +207,7 @@ def test_a_condition_that_reads_only_the_narrow_row_says_so(brand: Brand) -> Non
         return criteria_compile(parsed).needs_contact
 
     assert not wide({"all": [{"country": "DE"}, {"not": {"never_sent": True}}]})
+    assert not wide({"consent": {"method": "web_form"}})
     assert wide({"all": [{"country": "DE"}, {"tag": "vip"}]})
 
 

@@ -23,9 +23,9 @@ def found(tree: dict[str, Any], brand: Brand, now: Any) -> set[int]:
     compiled = criteria_compile(criteria, now=now)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT c.source FROM contacts_sendstate s JOIN contacts_contact c ON c.id = s.contact_id"
+            f"SELECT c.source FROM {compiled.source(contact=True)}"
             f" WHERE s.brand_id = %s AND ({compiled.where})",
-            [brand.pk, *compiled.params],
+            [*compiled.source_params, brand.pk, *compiled.params],
         )
         return {int(row[0]) for row in cursor.fetchall()}
 

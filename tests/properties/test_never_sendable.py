@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
@@ -23,9 +24,10 @@ from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 from smsmarketing.accounts.models import Brand
 from smsmarketing.campaigns.plan.statement import SENDABLE, decision_statement
 from smsmarketing.contacts.criteria import criteria_compile, criteria_parse
-from smsmarketing.contacts.models import ImportJob, SendState
+from smsmarketing.contacts.models import ConsentEvent, ImportJob, SendState
 from smsmarketing.contacts.rules.consent import ConsentEvidence
 from smsmarketing.contacts.rules.phone import phone_parse
+from smsmarketing.contacts.selectors.consent import consent_newest_first
 from smsmarketing.contacts.services import (
     consent_record,
     contact_upsert,
@@ -239,6 +241,25 @@ class Machine(Lifecycle):
                 assert not [
                     word for seen, one, word in self.said_no if (seen, one) == (phone, number)
                 ]
+
+    @invariant()
+    def the_state_names_the_consent_that_stands(self) -> None:
+        """Segments ask the state and not the ledger, so it must always name the event that counts."""
+        states = SendState.objects.filter(contact__phone__in=self.phones)
+        ledger = ConsentEvent.objects.filter(
+            purpose="marketing", phone_hash=F("contact__phone_hash"), contact__phone__in=self.phones
+        )
+        for brand in self.brands:
+            counts = consent_newest_first(ledger.filter(brand=brand), by="contact_id")
+            assert {
+                (event.contact_id, event.pk, event.captured_at, event.basis, event.method)
+                for event in counts
+                if event.direction == "granted"
+            } == set(
+                states.filter(brand=brand, consent_id__isnull=False).values_list(
+                    "contact_id", "consent_id", "consent_at", "consent_basis", "consent_method"
+                )
+            )
 
     def _shown(self, brand: Brand, now: Any) -> set[str]:
         rows = SendState.objects.filter(

@@ -59,6 +59,7 @@ class DecisionStatement:
     count and the list it counts cannot differ.
     """
 
+    criteria: CompiledSQL
     where: str
     where_params: tuple[Any, ...]
     wide: bool
@@ -75,7 +76,7 @@ class DecisionStatement:
         extra = "".join(f", {column}" for column in columns)
         return (
             f"SELECT s.contact_id, s.country, {case} AS decision{extra} FROM {self._joined(wide=bool(columns))}",
-            (*params, *self.where_params),
+            (*params, *self.criteria.source_params, *self.where_params),
         )
 
     def counts(self) -> tuple[str, tuple[Any, ...]]:
@@ -98,15 +99,14 @@ class DecisionStatement:
             f"SELECT g.country, {case} AS decision, sum(g.contacts)::bigint FROM ("
             f"SELECT s.country, {self.reason} AS reason{tests}, count(*) AS contacts "
             f"FROM {self._joined(wide=False)} GROUP BY {keys}) g GROUP BY 1, 2",
-            (*road, *params, *self.where_params),
+            (*road, *params, *self.criteria.source_params, *self.where_params),
         )
 
     def _flags(self) -> tuple[Flag, ...]:
         return self.before + self.after
 
     def _joined(self, *, wide: bool) -> str:
-        join = " JOIN contacts_contact c ON c.id = s.contact_id" if wide or self.wide else ""
-        return f"contacts_sendstate s{join} WHERE {self.where}"
+        return f"{self.criteria.source(contact=wide or self.wide)} WHERE {self.where}"
 
     def _case(
         self, reason: str, tests: Sequence[str], country: str, *, inline: bool
@@ -162,7 +162,8 @@ def decision_statement(
         # Who is in the trash is no part of any audience: not planned and not counted as left out.
         where=f"s.brand_id = %s AND {reason} IS DISTINCT FROM '{IN_TRASH}' AND ({criteria.where})",
         where_params=(brand_id, *criteria.params),
-        wide=criteria.needs_contact or bool(conditions),
+        criteria=criteria,
+        wide=bool(conditions),
         reason=reason,
         before=tuple(before),
         road=(

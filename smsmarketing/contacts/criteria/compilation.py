@@ -1,15 +1,16 @@
-"""From validated nodes to one parameterised boolean SQL expression.
+"""From validated nodes to one parameterised boolean SQL expression, and the rows it is asked of.
 
-Written over the aliases `s` (contacts_sendstate of the brand) and, where the wide row is needed,
-`c` (contacts_contact). Every leaf is true or false, never NULL, so that `not` means the opposite.
+Written over the aliases `s` (contacts_sendstate of the brand), `v1`, `v2`, ... (the roll-up of one
+kind of event each) and, where the wide row is needed, `c` (contacts_contact). Under a `not` every
+leaf is true or false, never NULL, so that it means the opposite.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import singledispatch
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.utils import timezone
 
@@ -21,9 +22,10 @@ from smsmarketing.contacts.criteria.windows import window_bounds
 
 # An age of at most n days is a time at or after now - n days: the sign turns around.
 _AGE_SIGNS = {"lt": ">", "le": ">=", "gt": "<", "ge": "<="}
-# The newest word on a purpose, for the number the contact has now [R-4.3], as a join and not as a
-# look per contact. The order of selectors.consent.CONSENT_NEWEST: at one instant a "no" stands first,
-# and an end that the system wrote after the consent it ends.
+# The newest word on a purpose other than marketing, of which the send state knows it already, for the
+# number the contact has now [R-4.3], as a join and not as a look per contact. The order of
+# selectors.consent.CONSENT_NEWEST: at one instant a "no" stands first, and an end that the system
+# wrote after the consent it ends.
 _NEWEST_CONSENT = (
     "EXISTS (SELECT 1 FROM contacts_consentevent e WHERE e.contact_id = s.contact_id"
     " AND e.brand_id = %s AND e.purpose = %s AND e.direction = 'granted'"
@@ -34,13 +36,33 @@ _NEWEST_CONSENT = (
 )
 
 
+# One row per team, contact and kind: the join adds no rows, and the planner makes it an inner one
+# where the condition cannot hold without.
+_SUMMARY_JOIN = (
+    " LEFT JOIN contacts_eventsummary {alias} ON {alias}.contact_id = s.contact_id"
+    " AND {alias}.team_id = %s AND {alias}.kind = %s"
+)
+
+
 @dataclass(frozen=True)
 class CompiledSQL:
-    """`where` with `%s` places for `params`; `needs_contact`: joins `c` besides `s`."""
+    """`where` with `%s` places for `params`, over the rows of `source`.
+
+    `needs_contact`: it names `c` besides `s`. A statement is
+    `SELECT ... FROM {source()} WHERE s.brand_id = %s AND ({where})` with the parameters
+    `(*source_params, brand_id, *params)`.
+    """
 
     where: str
     params: tuple[Any, ...]
     needs_contact: bool
+    joins: str = ""
+    source_params: tuple[Any, ...] = ()
+
+    def source(self, *, contact: bool = False) -> str:
+        """The tables to select from; with `contact`, `c` is among them in any case."""
+        wide = " JOIN contacts_contact c ON c.id = s.contact_id"
+        return f"contacts_sendstate s{self.joins}{wide if contact or self.needs_contact else ''}"
 
 
 def criteria_compile(criteria: Criteria, *, now: datetime | None = None) -> CompiledSQL:
@@ -52,7 +74,15 @@ def node_compile(node: Node, criteria: Criteria, *, now: datetime | None = None)
     """The expression of one node of the tree, to count it alone."""
     setting = Setting(criteria.brand_id, criteria.team_id, now or timezone.now())
     piece = _compiled(node, setting)
-    return CompiledSQL(piece.sql, piece.params, piece.wide)
+    return CompiledSQL(
+        piece.sql,
+        piece.params,
+        piece.wide,
+        joins="".join(_SUMMARY_JOIN.format(alias=alias) for alias in setting.summaries.values()),
+        source_params=tuple(
+            value for kind in setting.summaries for value in (criteria.team_id, kind)
+        ),
+    )
 
 
 @singledispatch
@@ -73,7 +103,7 @@ def _group(node: nodes.Group, setting: Setting) -> Piece:
 
 @_compiled.register
 def _not(node: nodes.Not, setting: Setting) -> Piece:
-    piece = _compiled(node.node, setting)
+    piece = _compiled(node.node, replace(setting, exact=True))
     return Piece(f"NOT ({piece.sql})", piece.params, piece.wide)
 
 
@@ -138,31 +168,64 @@ def _from_import(node: nodes.FromImport, setting: Setting) -> Piece:
 
 @_compiled.register
 def _consent_age(node: nodes.ConsentAge, setting: Setting) -> Piece:
-    sql = _NEWEST_CONSENT.format(more=f" AND e.captured_at {_AGE_SIGNS[node.operator]} %s")
     given = setting.now - timedelta(days=node.days)
-    return Piece(sql, (setting.brand_id, "marketing", given), wide=True)
+    return Piece(setting.truth(f"s.consent_at {_AGE_SIGNS[node.operator]} %s"), (given,))
 
 
 @_compiled.register
 def _consent(node: nodes.HasConsent, setting: Setting) -> Piece:
-    conditions = ["(e.expires_at IS NULL OR e.expires_at > %s)"]
-    params: list[Any] = [setting.brand_id, node.purpose, setting.now]
-    if node.expires_within is not None:
-        conditions.append("e.expires_at <= %s")
-        params.append(setting.now + timedelta(days=node.expires_within))
-    for column, wanted in (("basis", node.bases), ("method", node.methods)):
-        if wanted:
-            conditions.append(f"e.{column} = ANY(%s)")
-            params.append(list(wanted))
+    if node.purpose == "marketing":
+        columns = _ConsentColumns(
+            "s.consent_expires_at", "s.consent_basis", "s.consent_method", "s.consent_at"
+        )
+        conditions, params = _consent_tests(node, setting.now, columns)
+        if node.source:
+            conditions.append(f"EXISTS ({_STANDING} AND {_AT_SOURCE})")
+            params.append(node.source)
+        given = " AND ".join(["s.consent_at IS NOT NULL", *conditions])
+        return Piece(setting.truth(given), tuple(params))
+    columns = _ConsentColumns("e.expires_at", "e.basis", "e.method", "e.captured_at")
+    conditions, params = _consent_tests(node, setting.now, columns)
     if node.source:
-        conditions.append("strpos(lower(e.source_url), lower(%s)) > 0")
+        conditions.append(_AT_SOURCE)
         params.append(node.source)
+    more = "".join(f" AND {condition}" for condition in conditions)
+    return Piece(
+        _NEWEST_CONSENT.format(more=more), (setting.brand_id, node.purpose, *params), wide=True
+    )
+
+
+class _ConsentColumns(NamedTuple):
+    """Where the standing consent's facts are read."""
+
+    expires: str
+    basis: str
+    method: str
+    given: str
+
+
+_STANDING = "SELECT 1 FROM contacts_consentevent e WHERE e.id = s.consent_id"
+_AT_SOURCE = "strpos(lower(e.source_url), lower(%s)) > 0"
+
+
+def _consent_tests(
+    node: nodes.HasConsent, now: datetime, columns: _ConsentColumns
+) -> tuple[list[str], list[Any]]:
+    """What is asked of the standing consent, but for its source."""
+    conditions = [f"({columns.expires} IS NULL OR {columns.expires} > %s)"]
+    params: list[Any] = [now]
+    if node.expires_within is not None:
+        conditions.append(f"{columns.expires} <= %s")
+        params.append(now + timedelta(days=node.expires_within))
+    for column, wanted in ((columns.basis, node.bases), (columns.method, node.methods)):
+        if wanted:
+            conditions.append(f"{column} = ANY(%s)")
+            params.append(list(wanted))
     if node.given is not None:
-        more, values = span_sql("e.captured_at", window_bounds(node.given, setting.now))
+        more, values = span_sql(columns.given, window_bounds(node.given, now))
         conditions += more
         params += values
-    more_sql = "".join(f" AND {condition}" for condition in conditions)
-    return Piece(_NEWEST_CONSENT.format(more=more_sql), tuple(params), wide=True)
+    return conditions, params
 
 
 @_compiled.register

@@ -1,9 +1,10 @@
 """SQL of the conditions on events.
 
-Where the roll-up (one narrow row per contact and kind) can answer, it does; only properties, and
-counts inside a span of time, read single events. All of it as EXISTS, which the planner turns into
-one join over the segment instead of a look per contact. Only the events of the brand's own team:
-what another team knows of the person is not ours.
+Where the roll-up (one narrow row per contact and kind) can answer, it does: joined once per kind,
+however many conditions look at it and however they are nested. Only properties, and counts inside a
+span of time, read single events, as EXISTS, which the planner turns into one join over the segment
+instead of a look per contact. Only the events of the brand's own team: what another team knows of
+the person is not ours.
 """
 
 from __future__ import annotations
@@ -23,11 +24,6 @@ from smsmarketing.contacts.criteria.pieces import (
     span_sql,
 )
 from smsmarketing.contacts.criteria.windows import Window, window_bounds
-
-_SUMMARY = (
-    "EXISTS (SELECT 1 FROM contacts_eventsummary v WHERE v.contact_id = s.contact_id"
-    " AND v.team_id = %s AND v.kind = %s{more})"
-)
 
 
 @singledispatch
@@ -57,8 +53,8 @@ def _at_least_one(node: nodes.HadEvent) -> bool:
     return (node.operator, node.count) in (("ge", 1), ("gt", 0), ("ne", 0))
 
 
-def _summary(setting: Setting, kind: str, more: str, params: list[Any]) -> Piece:
-    return Piece(_SUMMARY.format(more=more), (setting.team_id, kind, *params))
+def _summary(setting: Setting, conditions: list[str], params: list[Any]) -> Piece:
+    return Piece(setting.truth(" AND ".join(conditions)), tuple(params))
 
 
 @event_piece.register
@@ -67,11 +63,12 @@ def _had(node: nodes.HadEvent, setting: Setting) -> Piece:
         return _single(node, setting)
     if node.window is not None:
         start, before = window_bounds(node.window, setting.now)
+        alias = setting.summary(node.kind)
         # One of them in the span: the newest is not too old, or the oldest is old enough.
         if start is not None:
-            return _summary(setting, node.kind, " AND v.last_at >= %s", [start])
-        return _summary(setting, node.kind, " AND v.first_at < %s", [before])
-    return _counted(setting, node.kind, [("v.count", node.operator, node.count)])
+            return _summary(setting, [f"{alias}.last_at >= %s"], [start])
+        return _summary(setting, [f"{alias}.first_at < %s"], [before])
+    return _counted(setting, node.kind, [("count", node.operator, node.count)])
 
 
 def _single(node: nodes.HadEvent, setting: Setting) -> Piece:
@@ -105,39 +102,39 @@ def _counted(
     spans: list[tuple[str, tuple[datetime | None, datetime | None]]] | None = None,
 ) -> Piece:
     """Comparisons of the roll-up's figures; who has no row has 0 of each."""
-    conditions = [f"{column} {SIGNS[operator]} %s" for column, operator, _ in tests]
+    alias = setting.summary(kind)
+    zero = not spans and all(holds(operator, 0, value) for _, operator, value in tests)
+    figure = f"COALESCE({alias}.{{}}, 0)" if zero else f"{alias}.{{}}"
+    conditions = [f"{figure.format(column)} {SIGNS[operator]} %s" for column, operator, _ in tests]
     params = [value for _, _, value in tests]
     for column, bounds in spans or []:
-        more, values = span_sql(column, bounds)
+        more, values = span_sql(f"{alias}.{column}", bounds)
         conditions += more
         params += values
-    where = " AND ".join(conditions)
-    if not spans and all(holds(operator, 0, value) for _, operator, value in tests):
-        piece = _summary(setting, kind, f" AND NOT ({where})", params)
-        return Piece(f"NOT {piece.sql}", piece.params)
-    return _summary(setting, kind, f" AND {where}", params)
+    return _summary(setting, conditions, params)
 
 
 @event_piece.register
 def _newest(node: nodes.NewestEvent, setting: Setting) -> Piece:
-    more, params = " AND v.last_state = ANY(%s)", [list(node.states)]
+    alias = setting.summary(node.kind)
+    conditions, params = [f"{alias}.last_state = ANY(%s)"], [list(node.states)]
     if node.window is not None:
-        conditions, values = span_sql("v.last_at", window_bounds(node.window, setting.now))
-        more += "".join(f" AND {condition}" for condition in conditions)
+        more, values = span_sql(f"{alias}.last_at", window_bounds(node.window, setting.now))
+        conditions += more
         params += values
-    return _summary(setting, node.kind, more, params)
+    return _summary(setting, conditions, params)
 
 
 @event_piece.register
 def _purchases(node: nodes.Purchases, setting: Setting) -> Piece:
     tests = [
         (column, *test)
-        for column, test in (("v.count", node.count), ("v.amount_sum", node.total))
+        for column, test in (("count", node.count), ("amount_sum", node.total))
         if test is not None
     ]
     spans = [
         (column, window_bounds(window, setting.now))
-        for column, window in (("v.first_at", node.first), ("v.last_at", node.last))
+        for column, window in (("first_at", node.first), ("last_at", node.last))
         if window is not None
     ]
     return _counted(setting, node.kind, tests, spans)
@@ -145,17 +142,18 @@ def _purchases(node: nodes.Purchases, setting: Setting) -> Piece:
 
 @event_piece.register
 def _repurchase(node: nodes.Repurchase, setting: Setting) -> Piece:
+    alias = setting.summary(node.kind)
     params: list[Any]
     if node.days is not None:
-        more, params = " AND v.last_at < %s", [setting.now - timedelta(days=node.days)]
+        conditions, params = [f"{alias}.last_at < %s"], [setting.now - timedelta(days=node.days)]
     else:
         # Two orders within a minute are one basket: a gap counts as a day at least.
-        more = (
-            " AND v.mean_gap_days IS NOT NULL AND v.last_at"
-            " + GREATEST(v.mean_gap_days, 1) * %s * interval '1 day' <= %s"
-        )
+        conditions = [
+            f"{alias}.mean_gap_days IS NOT NULL",
+            f"{alias}.last_at + GREATEST({alias}.mean_gap_days, 1) * %s * interval '1 day' <= %s",
+        ]
         params = [float(node.factor or 1), setting.now]
     if node.lapsed_days is not None:
-        more += " AND v.last_at >= %s"
+        conditions.append(f"{alias}.last_at >= %s")
         params.append(setting.now - timedelta(days=node.lapsed_days))
-    return _summary(setting, node.kind, more, params)
+    return _summary(setting, conditions, params)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,7 +20,10 @@ _HOLDS: Final = {
 
 @dataclass(frozen=True)
 class Piece:
-    """SQL that is true or false, never NULL; `wide` when it names the contact's row `c`."""
+    """SQL that holds or not; `wide` when it names the contact's row `c`.
+
+    NULL may stand for false, as in every WHERE, but for where `Setting.exact` asks for two values.
+    """
 
     sql: str
     params: tuple[Any, ...] = ()
@@ -34,6 +37,18 @@ class Setting:
     brand_id: int
     team_id: int
     now: datetime
+    exact: bool = False
+    """Under a `not`: false must be FALSE and not NULL, so that the opposite is true."""
+    summaries: dict[str, str] = field(default_factory=dict)
+    """Kind of event → alias of its roll-up; one join for all conditions of the tree on that kind."""
+
+    def summary(self, kind: str) -> str:
+        """The alias under which the roll-up of this kind is joined; NULL for who has no such event."""
+        return self.summaries.setdefault(kind, f"v{len(self.summaries) + 1}")
+
+    def truth(self, sql: str) -> str:
+        """A condition over columns that may be NULL, made exact where that is asked."""
+        return f"(({sql}) IS TRUE)" if self.exact else f"({sql})"
 
 
 def holds(operator: str, left: Any, right: Any) -> bool:

@@ -102,8 +102,10 @@ class SendState(models.Model):
 
     The planner reads it (perf.md §2). A reason is empty (NULL) when nothing forbids a send;
     otherwise the first of opted_out, no_consent, consent_incomplete, landline, invalid. `recent`
-    holds the times of the last sends, newest first. No foreign keys in the database: the row is
-    written a million times by an import, and contacts and brands are never deleted.
+    holds the times of the last sends, newest first. The `consent_` columns repeat what segments ask
+    of the newest marketing consent, so that nobody reads the ledger to count.
+    No foreign keys in the database: the row is written a million times by an import, and contacts and
+    brands are never deleted.
     """
 
     contact = models.ForeignKey(
@@ -122,6 +124,12 @@ class SendState(models.Model):
     consent_expires_at = models.DateTimeField(
         null=True, help_text="When the marketing consent lapses [R-4.7]."
     )
+    consent_id = models.BigIntegerField(
+        null=True, help_text="The event of the marketing consent that stands; empty without one."
+    )
+    consent_at = models.DateTimeField(null=True, help_text="When that consent was given.")
+    consent_basis = models.CharField(max_length=20, null=True)
+    consent_method = models.CharField(max_length=20, null=True)
     recent = ArrayField(
         models.DateTimeField(),
         default=list,

@@ -8,7 +8,7 @@ from datetime import datetime
 from time import monotonic
 
 from smsmarketing.contacts.criteria.bounds import nodes_walk, rows_bounded
-from smsmarketing.contacts.criteria.compilation import CompiledSQL, node_compile
+from smsmarketing.contacts.criteria.compilation import node_compile
 from smsmarketing.contacts.criteria.nodes import Criteria, Node
 from smsmarketing.contacts.criteria.words import node_words
 from smsmarketing.operations.errors import InvalidInput
@@ -16,7 +16,7 @@ from smsmarketing.operations.errors import InvalidInput
 _COUNT = """
 SELECT count(*), count(*) FILTER (WHERE s.marketing_reason IS NULL
     AND (s.consent_expires_at IS NULL OR s.consent_expires_at > %s))
-FROM contacts_sendstate s {join} WHERE s.brand_id = %s AND ({where})
+FROM {source} WHERE s.brand_id = %s AND ({where})
 """
 
 
@@ -70,8 +70,8 @@ def segment_count(
 
 
 def _counted(node: Node, criteria: Criteria, now: datetime, seconds: float) -> tuple[int, int]:
-    compiled: CompiledSQL = node_compile(node, criteria, now=now)
-    join = "JOIN contacts_contact c ON c.id = s.contact_id" if compiled.needs_contact else ""
-    sql = _COUNT.format(join=join, where=compiled.where)
-    row = rows_bounded(sql, (now, criteria.brand_id, *compiled.params), seconds=seconds)[0]
+    compiled = node_compile(node, criteria, now=now)
+    sql = _COUNT.format(source=compiled.source(), where=compiled.where)
+    params = (now, *compiled.source_params, criteria.brand_id, *compiled.params)
+    row = rows_bounded(sql, params, seconds=seconds)[0]
     return int(row[0]), int(row[1])

@@ -35,10 +35,12 @@ _FOLLOW = """
         ON CONFLICT (brand_id, contact_id) DO UPDATE SET country = excluded.country,
             marketing_reason = excluded.marketing_reason,
             transactional_reason = excluded.transactional_reason,
-            consent_expires_at = excluded.consent_expires_at
-        WHERE (s.country, s.marketing_reason, s.transactional_reason, s.consent_expires_at)
+            consent_expires_at = excluded.consent_expires_at, consent_id = excluded.consent_id,
+            consent_at = excluded.consent_at, consent_basis = excluded.consent_basis,
+            consent_method = excluded.consent_method
+        WHERE (s.country, s.marketing_reason, s.transactional_reason, s.consent_expires_at, s.consent_id)
             IS DISTINCT FROM (excluded.country, excluded.marketing_reason,
-                excluded.transactional_reason, excluded.consent_expires_at)
+                excluded.transactional_reason, excluded.consent_expires_at, excluded.consent_id)
 """
 
 
@@ -54,7 +56,8 @@ def state_statement(rows_sql: str, *, fresh: bool = False) -> str:
     """
     return f"""
         INSERT INTO contacts_sendstate AS s (brand_id, contact_id, country, marketing_reason,
-            transactional_reason, consent_expires_at, recent)
+            transactional_reason, consent_expires_at, consent_id, consent_at, consent_basis,
+            consent_method, recent)
         SELECT p.brand_id, p.contact_id, p.country,
             COALESCE({_TRASH}, {suppression_word("x.marketing")}, CASE
                 WHEN e.id IS NULL OR e.direction <> 'granted' THEN 'no_consent'
@@ -63,7 +66,7 @@ def state_statement(rows_sql: str, *, fresh: bool = False) -> str:
                     OR (e.source_url = '' AND e.evidence_file = '') THEN 'consent_incomplete'
                 END, {_LINE}),
             COALESCE({_TRASH}, {suppression_word("x.transactional")}, {_LINE}),
-            CASE WHEN e.direction = 'granted' THEN e.expires_at END,
+            g.expires_at, g.id, g.captured_at, g.basis, g.method,
             '{{}}'
         FROM ({rows_sql}) p
         LEFT JOIN LATERAL (
@@ -82,6 +85,7 @@ def state_statement(rows_sql: str, *, fresh: bool = False) -> str:
                 AND e.purpose = 'marketing' AND e.phone_hash = p.phone_hash
             ORDER BY {CONSENT_NEWEST} LIMIT 1
         ) e ON TRUE
+        LEFT JOIN LATERAL (SELECT e.* WHERE e.direction = 'granted') g ON TRUE
         ORDER BY p.brand_id, p.contact_id
         {"" if fresh else _FOLLOW}
     """  # noqa: S608 - fixed words only

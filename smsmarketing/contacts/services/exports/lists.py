@@ -35,7 +35,7 @@ OPT_OUT_COLUMNS = (
 )
 _BLOCK = 2000
 _FROM = """
-FROM contacts_sendstate s JOIN contacts_contact c ON c.id = s.contact_id
+FROM {source}
 WHERE s.brand_id = %s AND c.trashed_at IS NULL AND c.phone IS NOT NULL AND ({where})
 """
 _CONTACTS = """
@@ -64,11 +64,15 @@ def contacts_count(asked: ListAsked, *, now: datetime) -> int:
     within bounds.
     """
     compiled = _compiled(asked, now, check=True)
-    sql = f"SELECT count(*) {_FROM.format(where=compiled.where)}"
-    rows = rows_bounded(
-        sql, (asked.brand.pk, *compiled.params), seconds=limit_of("SEGMENT_SECONDS")
-    )
+    rows_sql, params = _rows(compiled, asked.brand)
+    rows = rows_bounded(f"SELECT count(*) {rows_sql}", params, seconds=limit_of("SEGMENT_SECONDS"))
     return int(rows[0][0])
+
+
+def _rows(compiled: CompiledSQL, brand: Brand) -> tuple[str, tuple[Any, ...]]:
+    """The tables and conditions of the contacts of a file, with their parameters."""
+    sql = _FROM.format(source=compiled.source(contact=True), where=compiled.where)
+    return sql, (*compiled.source_params, brand.pk, *compiled.params)
 
 
 def opt_outs_count(brand: Brand, *, ended: bool, now: datetime) -> int:
@@ -93,8 +97,8 @@ def contacts_blocks(row: ExportFile, count: Count) -> Iterator[bytes]:
         brand=Brand.objects.get(pk=row.params["brand_id"]), criteria=row.params["criteria"]
     )
     compiled = _compiled(asked, row.created_at)
-    sql = f"{_CONTACTS} {_FROM.format(where=compiled.where)} ORDER BY c.id"
-    lines = _lines(sql, (asked.brand.pk, *compiled.params), count)
+    rows_sql, params = _rows(compiled, asked.brand)
+    lines = _lines(f"{_CONTACTS} {rows_sql} ORDER BY c.id", params, count)
     return csv_blocks(CONTACT_COLUMNS, (_contact(line, row.full_numbers) for line in lines))
 
 

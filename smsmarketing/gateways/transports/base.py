@@ -176,6 +176,8 @@ class SubmitResult:
     error_code: str | None = None
     error_text: str = ""
     retry_after_s: int | None = None
+    part_ids: tuple[str, ...] = ()
+    """The provider's id of every part, where receipts come by them alone; "" for a part without."""
     raw: bytes = field(default=b"", repr=False)
     """The answer as it came, capped by the engine; for the raw store, never for a log."""
 
@@ -202,6 +204,8 @@ class ReceiptEvent:
     price: Decimal | None = None
     currency: str | None = None
     our_message_id: int | None = None
+    recipient: str = field(default="", repr=False)
+    """Whom the receipt is about, where the provider says it; guards ids that can be read two ways."""
 
     @property
     def code_known(self) -> bool:
@@ -305,6 +309,10 @@ class Capabilities:
     """GSM-7 national language tables the provider uses by itself (ISO 639-1)."""
     webhook_networks: tuple[str, ...] = ()
     """CIDR blocks callbacks come from, for the allow-list."""
+    long_lived: bool = False
+    """A process of its own holds the connection (SMPP): workers that speak HTTP leave its batches
+    alone, and that process takes no others.
+    """
 
 
 class Transport(Protocol):

@@ -13,8 +13,12 @@ from tools.steps import Steps, python
 WORKERS = str(max(3, min(9, (os.cpu_count() or 2) + 1)))
 """One more than cores: a test waits for servers, browsers and workers a third of its time."""
 SLOWEST = ("--durations=15", "--durations-min=2")
-# What a caller's shell may have set for the product; a test session makes its own servers and settings.
-FOREIGN = ("DJANGO_SETTINGS_MODULE", "DJANGO_ENV", "DEBUG", "LOG_LEVEL", "LOG_FORMAT")
+# What a caller's shell may have set for the product; a test session makes its own servers and settings. Without
+# bytecode each of a hundred processes would compile the whole product again.
+FOREIGN = (
+    *("DJANGO_SETTINGS_MODULE", "DJANGO_ENV", "DEBUG", "LOG_LEVEL", "LOG_FORMAT"),
+    "PYTHONDONTWRITEBYTECODE",
+)
 
 
 def main() -> int:

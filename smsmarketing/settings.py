@@ -135,7 +135,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "mcp_server",
     "smsmarketing.operations",
     "smsmarketing.accounts",
     "smsmarketing.webhooks",

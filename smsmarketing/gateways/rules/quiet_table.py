@@ -13,8 +13,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-import holidays
-
 Mode = Literal["default", "strict", "normal"]
 Intervals = tuple[tuple[int, int], ...]  # minutes after local midnight, end exclusive
 
@@ -129,6 +127,8 @@ def quiet_table(rows: Iterable[QuietRow]) -> QuietTable:
 def holiday_dates(country: str, subdivision: str, year: int) -> frozenset[date] | None:
     """Public holidays of a year, national ones only where the subdivision is unknown to the
     calendar; None when the country has no calendar ([R-3.6])."""
+    import holidays  # every process starts without its list of countries
+
     try:
         calendar = holidays.country_holidays(country, years=year)
         if subdivision and subdivision in calendar.subdivisions:

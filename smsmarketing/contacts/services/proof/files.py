@@ -9,7 +9,6 @@ from typing import Any
 
 from smsmarketing.contacts.models import ExportFile
 from smsmarketing.contacts.services.exports import Wanted, export_now
-from smsmarketing.contacts.services.proof.document import document_build
 from smsmarketing.contacts.services.proof.pack import Asked, pack_bytes
 from smsmarketing.operations.types import Actor
 
@@ -30,6 +29,9 @@ def pack_files(pack: dict[str, Any], asked: Asked, *, actor: Actor, now: datetim
     """Write both. The JSON file is the canonical form itself, so its own SHA-256 is the pack's."""
     content = pack_bytes(pack)
     sha256 = hashlib.sha256(content).hexdigest()
+    # A seventh of a process' start, and most processes never make a PDF.
+    from smsmarketing.contacts.services.proof.document import document_build
+
     pdf = document_build(pack, sha256=sha256, now=now)
     name = f"proof-{asked.at:%Y%m%d}-{sha256[:12]}"
     made = [

@@ -26,7 +26,6 @@ class OperationError(Exception):
         self,
         message: str,
         *,
-        code: str | None = None,
         field_errors: Mapping[str, str] | None = None,
         retry_after_s: int | None = None,
         action_request_id: UUID | None = None,
@@ -35,8 +34,6 @@ class OperationError(Exception):
     ) -> None:
         super().__init__(message)
         self.message = message
-        if code is not None:
-            self.code = code
         self.field_errors = dict(field_errors or {})
         self.retry_after_s = retry_after_s
         self.action_request_id = action_request_id
@@ -70,6 +67,30 @@ class InvalidInput(OperationError):
 
     code = "INVALID_INPUT"
     http_status = 422
+
+
+class CriteriaUnbounded(InvalidInput):
+    """A segment's conditions would read without bound; `details["limit"]` repeats the code."""
+
+    code = "CRITERIA_UNBOUNDED"
+
+
+class CriteriaCostly(InvalidInput):
+    """The planner expects a segment's statement to cost too much; nothing was run."""
+
+    code = "CRITERIA_COSTLY"
+
+
+class CriteriaSlow(InvalidInput):
+    """A segment's statement took longer than its time and was cancelled."""
+
+    code = "CRITERIA_SLOW"
+
+
+class DuplicatesSlow(InvalidInput):
+    """The search for duplicates took longer than its time and was cancelled."""
+
+    code = "DUPLICATES_SLOW"
 
 
 class AuthRequired(OperationError):

@@ -25,7 +25,12 @@ from smsmarketing.contacts.criteria import nodes
 from smsmarketing.contacts.criteria.event_sql import reads_single_events
 from smsmarketing.contacts.criteria.nodes import Criteria, Node
 from smsmarketing.contacts.criteria.windows import window_bounds
-from smsmarketing.operations.errors import InvalidInput
+from smsmarketing.operations.errors import (
+    CriteriaCostly,
+    CriteriaSlow,
+    CriteriaUnbounded,
+    InvalidInput,
+)
 
 EVENT_DAYS_MAX: Final = 1100
 LIMITS: Final = {
@@ -42,7 +47,6 @@ WORK_MEM: Final = "64MB"
 """For the ids of a million contacts in memory; with PostgreSQL's 4 MB every join of them goes
 through files.
 """
-UNBOUNDED, COSTLY, SLOW = "CRITERIA_UNBOUNDED", "CRITERIA_COSTLY", "CRITERIA_SLOW"
 
 _QUERY_CANCELED = "57014"
 _NARROW: Final = (
@@ -65,7 +69,7 @@ def limit_of(name: str) -> float:
 
 
 def bounds_check(criteria: Criteria, *, now: datetime) -> None:
-    """Refuse a tree that would read without bound. Raises InvalidInput (CRITERIA_UNBOUNDED)."""
+    """Refuse a tree that would read without bound. Raises CriteriaUnbounded."""
     for path, node, narrowed in nodes_walk(criteria.root):
         if isinstance(node, nodes.HadEvent):
             _event_check(node, path, now)
@@ -105,7 +109,7 @@ def _event_check(node: nodes.HadEvent, path: str, now: datetime) -> None:
     if start is None or start < now - timedelta(days=EVENT_DAYS_MAX):
         what = "the properties of events" if node.properties else "events inside a span of time"
         raise _refusal(
-            UNBOUNDED,
+            CriteriaUnbounded,
             f"{path}.event.within_days",
             f"To look at {what}, say how far back: at most {EVENT_DAYS_MAX} days, for example within_days 365.",
         )
@@ -121,14 +125,14 @@ def _search_check(criteria: Criteria, path: str) -> None:
         contacts = int(cursor.fetchone()[0])
     if contacts > most:
         raise _refusal(
-            UNBOUNDED,
+            CriteriaUnbounded,
             f"{path}.custom.op",
             f"The brand has more than {most:,} contacts, too many to search all their texts. {_NARROWER}",
         )
 
 
-def _refusal(code: str, path: str, message: str) -> InvalidInput:
-    return InvalidInput(message, code=code, field_errors={path: message}, details={"limit": code})
+def _refusal(kind: type[InvalidInput], path: str, message: str) -> InvalidInput:
+    return kind(message, field_errors={path: message}, details={"limit": kind.code})
 
 
 def rows_bounded(
@@ -136,7 +140,7 @@ def rows_bounded(
 ) -> list[tuple[Any, ...]]:
     """The rows of a statement over a segment, inside its cost and its time.
 
-    Raises InvalidInput (CRITERIA_COSTLY, CRITERIA_SLOW); the caller's transaction goes on.
+    Raises CriteriaCostly or CriteriaSlow; the caller's transaction goes on.
     """
     with _time_limit(seconds), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
@@ -151,14 +155,14 @@ def rows_bounded(
 
 
 def cost_check(sql: str, params: list[Any] | tuple[Any, ...]) -> None:
-    """Ask the planner first. Raises InvalidInput (CRITERIA_COSTLY)."""
+    """Ask the planner first. Raises CriteriaCostly."""
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
         found = cursor.fetchone()[0]
     plan = json.loads(found) if isinstance(found, str) else found
     if float(plan[0]["Plan"]["Total Cost"]) > limit_of("SEGMENT_COST_MAX"):
         raise _refusal(
-            COSTLY,
+            CriteriaCostly,
             "criteria",
             "These conditions together would look at far too many rows. Use fewer conditions joined by"
             f" any, or put the people on a list first. {_NARROWER}",
@@ -178,7 +182,7 @@ def _time_limit(seconds: float) -> Iterator[None]:
         if getattr(exc.__cause__, "sqlstate", "") != _QUERY_CANCELED:
             raise
         raise _refusal(
-            SLOW,
+            CriteriaSlow,
             "criteria",
             f"Counting took longer than {seconds:.2g} seconds and was stopped; nothing was changed. {_NARROWER}",
         ) from None

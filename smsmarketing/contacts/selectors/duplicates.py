@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from django.db import OperationalError, connection, transaction
 
-from smsmarketing.operations.errors import InvalidInput
+from smsmarketing.operations.errors import DuplicatesSlow
 
 By = Literal["customer_key", "crm_key", "name_and_field"]
 GROUP_SHOWN: Final = 10
@@ -70,7 +70,7 @@ def duplicate_groups(
 ) -> list[Group]:
     """Groups of contacts in use that are alike, by their lowest id, behind `after`.
 
-    With `contact_id` only groups that hold this contact. Raises InvalidInput (DUPLICATES_SLOW) when the
+    With `contact_id` only groups that hold this contact. Raises DuplicatesSlow when the
     database needs longer than eight seconds.
     """
     key, tables, having = _KEYS[by]
@@ -105,9 +105,8 @@ def _rows(sql: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
     except OperationalError as exc:
         if getattr(exc.__cause__, "sqlstate", "") != _QUERY_CANCELED:
             raise
-        raise InvalidInput(
+        raise DuplicatesSlow(
             f"Comparing all contacts took longer than {SECONDS:.0f} seconds and was stopped. Name a"
             " list with audience_id, or one contact with contact_id.",
-            code="DUPLICATES_SLOW",
             field_errors={"audience_id": "Name a list to look at fewer contacts."},
         ) from None

@@ -13,6 +13,22 @@ ERROR_CODES: dict[str, tuple[str, str]] = {
         "Invalid input",
         "A field is missing, malformed or not allowed. `field_errors` names each one; change it and send again.",
     ),
+    "CRITERIA_UNBOUNDED": (
+        "Segment without bound",
+        "A condition would read all events or search all texts. Say how far back, or add a list, tag or group.",
+    ),
+    "CRITERIA_COSTLY": (
+        "Segment too costly",
+        "The conditions together would look at far too many rows; nothing was run. Ask for less at once.",
+    ),
+    "CRITERIA_SLOW": (
+        "Segment took too long",
+        "Counting was stopped after its time; nothing was changed. Add a condition that narrows the segment.",
+    ),
+    "DUPLICATES_SLOW": (
+        "Search took too long",
+        "The search for duplicates was stopped after its time. Ask for one contact, or for one kind of likeness.",
+    ),
     "AUTH_REQUIRED": (
         "Sign-in needed",
         "The request carries no API token and no session. Send `Authorization: Bearer <token>`.",

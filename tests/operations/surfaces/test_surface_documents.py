@@ -11,6 +11,7 @@ from drf_spectacular.validation import validate_schema
 
 from smsmarketing.operations import errors
 from smsmarketing.operations.surfaces.bodies import ERROR_CODES
+from smsmarketing.operations.surfaces.rest.problems import Refused, problem_body
 from tests.operations.surfaces.probes import OPERATIONS
 from tests.surfaces import call
 
@@ -117,5 +118,16 @@ def test_every_code_has_its_anchor() -> None:
     page = Client().get("/api/docs/errors").content.decode()
     for code in ERROR_CODES:
         assert f'id="{code}"' in page
-    classes = errors.OperationError.__subclasses__()
-    assert {found.code for found in classes} == set(ERROR_CODES)
+    assert {found.code for found in _kinds(errors.OperationError)} == set(ERROR_CODES)
+
+
+def test_every_error_has_a_body() -> None:
+    """A refusal in a rare code must not end as a 500 because nobody named it."""
+    for found in _kinds(errors.OperationError):
+        status = {"status": 400} if found is Refused else {}
+        assert problem_body(found("What to do.", **status), "id")["title"]
+
+
+def _kinds(base: type[errors.OperationError]) -> set[type[errors.OperationError]]:
+    """All classes of errors below `base`; an error has no code but its class's."""
+    return {kind for found in base.__subclasses__() for kind in {found, *_kinds(found)}}

@@ -58,4 +58,6 @@ def _statuses(base: type[OperationError]) -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
     for error in base.__subclasses__():
         found.setdefault(error.code, set()).add(error.http_status)
+        for code, statuses in _statuses(error).items():
+            found.setdefault(code, set()).update(statuses)
     return found

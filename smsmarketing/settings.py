@@ -305,6 +305,13 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_TIMEZONE = "UTC"
+RATES_MAX_AGE_DAYS = env.number(
+    "RATES_MAX_AGE_DAYS",
+    default=90,
+    minimum=1,
+    maximum=3650,
+    doc="Days after which a price or an exchange rate that nobody confirmed is stale: nothing is sent at it.",
+)
 DISPATCH_PROCESSES = env.number(
     "DISPATCH_PROCESSES",
     default=4,

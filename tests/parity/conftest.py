@@ -147,6 +147,7 @@ def valid(desk: Desk) -> Valid:
         "contact_id": contact.pk,
         "clearing_id": NOWHERE,
         "consent_event_id": NOWHERE,
+        "content": "country,price\nLT,0.05\n",
         "content_hash": campaign.content_hash,
         "countries": ["LT"],
         "country": "LT",

@@ -307,6 +307,12 @@ _TABLE: tuple[Permission, ...] = (
         EVERYONE - {VIEWER},
         "sms:read",
     ),
+    _permission(
+        "gateways.money_edit",
+        "Load prices, exchange rates and bills; set limits and balance alerts",
+        {TECHNICAL, OPERATIONS},
+        "sms:sender",
+    ),
     _permission("gateways.quota_view", "See balance, quota and rate limits", EVERYONE, "sms:read"),
     _permission(
         "gateways.sender_apply",

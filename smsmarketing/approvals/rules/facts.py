@@ -39,6 +39,7 @@ FACTS: dict[str, Fact] = {
     "opt_out_lifts": Fact("number", "opt-outs that would be lifted"),
     "overwrites": Fact("flag", "recorded results are replaced"),
     "payment_link": Fact("flag", "a link to a payment page"),
+    "price_change_percent": Fact("number", "largest change of a known price, in percent"),
     "purpose": Fact("word", "purpose"),
     "recipients": Fact("number", "recipients"),
     "sensitive": Fact("flag", "a sensitive landing page"),

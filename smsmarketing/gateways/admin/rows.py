@@ -14,10 +14,7 @@ from smsmarketing.gateways.models import (
     Batch,
     Gateway,
     InboundMessage,
-    LedgerEntry,
     Message,
-    Quota,
-    Rate,
     Receipt,
     SenderId,
 )
@@ -30,7 +27,6 @@ from smsmarketing.gateways.selectors import (
     gateways_visible,
     inbound_visible,
     messages_visible,
-    quotas_visible,
     senders_visible,
 )
 from smsmarketing.operations.surfaces.admin import OperationAdmin
@@ -74,23 +70,6 @@ class GatewayAdmin(OperationAdmin):
     def reach(self, row: Gateway) -> str:
         """Countries it delivers to."""
         return ", ".join(sorted(row.countries))
-
-
-@admin.register(Rate)
-class RateAdmin(OperationAdmin):
-    """Prices of a part, past and present."""
-
-    view_permission = "gateways.gateway_view"
-    icon = "sell"
-    list_display = ("gateway", "country", "price", "currency", "valid_from", "valid_to", "source")
-    list_filter = ("gateway",)
-    search_fields = ("country",)
-    ordering = ("country", "-valid_from")
-    fields = list_display
-
-    def visible(self, actor: Actor) -> QuerySet[Any]:
-        """Prices of the shared gateways."""
-        return Rate.objects.select_related("gateway")
 
 
 @admin.register(SenderId)
@@ -311,45 +290,3 @@ class InboundMessageAdmin(OperationAdmin):
     def words(self, row: InboundMessage) -> str:
         """Cleaned of what hides or acts."""
         return untrusted_clean(phone_hide(row.text, row.phone))
-
-
-@admin.register(Quota)
-class QuotaAdmin(OperationAdmin):
-    """Monthly limits of one's teams."""
-
-    view_permission = "gateways.quota_view"
-    icon = "account_balance_wallet"
-    list_display = (
-        "team",
-        "month",
-        "message_limit",
-        "parts_reserved",
-        "parts_spent",
-        "money_limit",
-        "money_reserved",
-        "money_spent",
-        "currency",
-    )
-    ordering = ("-month", "team__name")
-    fields = list_display
-
-    def visible(self, actor: Actor) -> QuerySet[Any]:
-        """Quotas of the person's teams."""
-        return quotas_visible(actor).select_related("team")
-
-
-@admin.register(LedgerEntry)
-class LedgerEntryAdmin(OperationAdmin):
-    """Every movement of money and parts."""
-
-    view_permission = "gateways.quota_view"
-    icon = "receipt"
-    list_display = ("created_at", "quota", "batch", "kind", "parts", "amount", "currency", "note")
-    list_filter = ("kind",)
-    ordering = ("-id",)
-    fields = list_display
-
-    def visible(self, actor: Actor) -> QuerySet[Any]:
-        """Movements of the person's teams."""
-        rows = LedgerEntry.objects.select_related("quota__team", "batch")
-        return rows if actor.sees_all_teams else rows.filter(quota__team_id__in=actor.team_ids)

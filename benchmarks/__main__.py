@@ -1,4 +1,7 @@
-"""Runs benchmarks, each in a process and a freshly migrated database of its own, on durable servers."""
+"""Runs benchmarks, each in a process and a freshly migrated database of its own, on durable servers.
+
+What begins with a benchmark's name reaches it: EXPORT_ROWS=1000000 BENCH=export make bench.
+"""
 
 import os
 import shutil
@@ -72,6 +75,7 @@ def _run(name: str, server: postgres.Postgres, *, redis_url: str, steps: Steps) 
         "DATABASE_URL": server.url(database),
         "REDIS_URL": redis_url,
         "LOG_LEVEL": "ERROR",
+        **{key: value for key, value in os.environ.items() if key.startswith(f"{name.upper()}_")},
     }
     try:
         steps.run(name, python("-m", f"benchmarks.{name}"), environment=environment)

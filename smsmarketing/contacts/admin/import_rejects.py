@@ -9,8 +9,8 @@ from django.db import transaction
 from django.http import StreamingHttpResponse
 
 from smsmarketing.contacts.models import ImportJob
+from smsmarketing.contacts.rules.csv_cells import cell_safe
 from smsmarketing.contacts.rules.import_files import FileRefused
-from smsmarketing.contacts.rules.import_values import cell_safe
 from smsmarketing.contacts.services.imports import file_rows
 from smsmarketing.operations.audit import audit_append
 from smsmarketing.operations.types import Actor

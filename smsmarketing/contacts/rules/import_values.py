@@ -109,24 +109,3 @@ READERS: Final[dict[str, Callable[[str], Any]]] = {
     "tags": _tags,
     "reason": _reason,
 }
-
-
-def cell_safe(value: str) -> str:
-    """A cell for a file that a spreadsheet will open: a leading mark that makes a formula gets a
-    quote before it ([1.2.10]); `cell_clean` takes it off again.
-    """
-    if value[:1] in (
-        "=",
-        "+",
-        "-",
-        "@",
-        "\t",
-        "\r",
-        "\x00",
-        "\uff1d",
-        "\uff0b",
-        "\uff0d",
-        "\uff20",
-    ):
-        return "'" + value
-    return value

@@ -36,6 +36,9 @@ _TWO_NUMBERS = re.compile(r"[0-9][^0-9]*[,;|&/][^0-9]*[0-9]{5}")
 _LETTER = re.compile(r"[^\W\d_]")
 _BETWEEN: Final = "[ \u00a0.\\-/()]{0,2}"
 _HIDDEN_MIN: Final = 6
+MASK: Final = "•••••••"
+MASK_LEAST: Final = 6
+"""Up to so many characters, a masked number shows none of its end."""
 
 _MESSAGES: Final = {
     "EMPTY": "The phone number is empty. Give one in international form, such as +447700900123.",
@@ -142,7 +145,7 @@ def phone_mask(e164: str) -> str:
     The number of dots is always seven, so that the length tells nothing.
     """
     shown = e164[: 1 + country_code_length(e164)] if e164.startswith("+") else ""
-    return f"{shown}•••••••{e164[-2:] if len(e164) > 6 else ''}"
+    return f"{shown}{MASK}{e164[-2:] if len(e164) > MASK_LEAST else ''}"
 
 
 def phone_hide(text: str, e164: str) -> str:

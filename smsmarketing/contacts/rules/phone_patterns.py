@@ -7,7 +7,7 @@ a differential test holds them to its answers. About 10 times faster than parsin
 import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
-from typing import NamedTuple, TypeGuard
+from typing import Final, NamedTuple, TypeGuard
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumberType
 from phonenumbers.phonemetadata import PhoneNumberDesc
@@ -27,7 +27,7 @@ LINE_TYPES: dict[int, str] = {
 }
 NON_GEOGRAPHIC = "001"  # phonenumbers' region of +800, +870, +883 and the like
 
-_COUNTRY_CODES = frozenset(str(code) for code in COUNTRY_CODE_TO_REGION_CODE)
+COUNTRY_CODES: Final = frozenset(str(code) for code in COUNTRY_CODE_TO_REGION_CODE)
 
 
 class CountryPattern(NamedTuple):
@@ -44,7 +44,7 @@ class CountryPattern(NamedTuple):
 def country_code_length(e164: str) -> int:
     """Digits of the country code behind the "+", 0 when no country has it."""
     for length in (1, 2, 3):
-        if e164[1 : 1 + length] in _COUNTRY_CODES:
+        if e164[1 : 1 + length] in COUNTRY_CODES:
             return length
     return 0
 

@@ -1,10 +1,10 @@
-"""Making the file of a list of contacts or of opt-outs: streamed from the database, memory flat."""
+"""Making the file of a list of contacts or of opt-outs: one COPY, memory flat."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -19,29 +19,22 @@ from smsmarketing.contacts.criteria import (
     rows_bounded,
 )
 from smsmarketing.contacts.models import ExportFile
-from smsmarketing.contacts.rules.csv_cells import csv_blocks
-from smsmarketing.contacts.rules.phone import phone_mask
-from smsmarketing.contacts.rules.proof_words import word_of
+from smsmarketing.contacts.services.exports.cells import (
+    csv_blocks,
+    list_sql,
+    mask_sql,
+    safe_sql,
+    time_sql,
+    words_sql,
+)
 from smsmarketing.contacts.services.exports.working import MAKERS, Count
 
-CONTACT_COLUMNS = (
-    *("contact_id", "phone", "first_name", "last_name", "country", "region", "language"),
-    *("customer_key", "customer_group", "tags", "custom", "marketing", "consent_until"),
-    *("last_sent_at", "created_at"),
+_CONTACT_TEXTS = (
+    *("first_name", "last_name", "country", "region", "language", "customer_key", "customer_group"),
 )
-OPT_OUT_COLUMNS = (
-    *("suppression_id", "phone", "scope", "brand_id", "sender", "purposes", "reason", "source"),
-    *("language", "since", "until", "ended"),
-)
-_BLOCK = 2000
 _FROM = """
 FROM {source}
 WHERE s.brand_id = %s AND c.trashed_at IS NULL AND c.phone IS NOT NULL AND ({where})
-"""
-_CONTACTS = """
-SELECT c.id, c.phone, c.first_name, c.last_name, c.country, c.region, c.language, c.customer_key,
-    c.customer_group, c.tags, c.custom::text, s.marketing_reason, s.consent_expires_at, s.recent[1],
-    c.created_at
 """
 # Of a number only what its owner's brands or all brands hold against it; an erased one has none.
 _OPT_OUTS = """
@@ -96,52 +89,45 @@ def contacts_blocks(row: ExportFile, count: Count) -> Iterator[bytes]:
     asked = ListAsked(
         brand=Brand.objects.get(pk=row.params["brand_id"]), criteria=row.params["criteria"]
     )
-    compiled = _compiled(asked, row.created_at)
-    rows_sql, params = _rows(compiled, asked.brand)
-    lines = _lines(f"{_CONTACTS} {rows_sql} ORDER BY c.id", params, count)
-    return csv_blocks(CONTACT_COLUMNS, (_contact(line, row.full_numbers) for line in lines))
+    rows_sql, params = _rows(_compiled(asked, row.created_at), asked.brand)
+    return csv_blocks(_contact_cells(row.full_numbers), f"{rows_sql} ORDER BY c.id", params, count)
 
 
 def opt_outs_blocks(row: ExportFile, count: Count) -> Iterator[bytes]:
     """The blocks of an export of opt-outs; `params`: brand_id and ended."""
-    sql = (
-        "SELECT x.id, x.phone, x.scope, x.brand_id, x.sender, x.purposes, x.reason, x.source,"
-        f" x.language, x.created_at, x.expires_at, x.lifted_at {_OPT_OUTS} ORDER BY x.id"
-    )
     params = (row.params["brand_id"], row.params["ended"], row.created_at)
-    lines = _lines(sql, params, count)
-    return csv_blocks(OPT_OUT_COLUMNS, (_opt_out(line, row.full_numbers) for line in lines))
+    cells = _opt_out_cells(row.full_numbers)
+    return csv_blocks(cells, f"{_OPT_OUTS} ORDER BY x.id", params, count)
 
 
-def _lines(sql: str, params: Sequence[Any], count: Count) -> Iterator[tuple[Any, ...]]:
-    """Rows of a cursor that lives in the database, some thousands at a time."""
-    with connection.chunked_cursor() as cursor:
-        cursor.execute(sql, params)
-        while block := cursor.fetchmany(_BLOCK):
-            count.rows += len(block)
-            yield from block
+def _contact_cells(full: bool) -> dict[str, str]:
+    return {
+        "contact_id": "c.id",
+        "phone": safe_sql("c.phone") if full else mask_sql("c.phone"),
+        **{name: safe_sql(f"c.{name}") for name in _CONTACT_TEXTS},
+        "tags": list_sql("c.tags"),
+        "custom": "CASE WHEN c.custom = '{}' THEN '' ELSE c.custom::text END",  # begins with {
+        "marketing": f"COALESCE({words_sql('s.marketing_reason')}, 'may be texted')",
+        "consent_until": time_sql("s.consent_expires_at"),
+        "last_sent_at": time_sql("s.recent[1]"),
+        "created_at": time_sql("c.created_at"),
+    }
 
 
-def _contact(line: tuple[Any, ...], full: bool) -> list[Any]:
-    reason = line[11]
-    return [
-        line[0],
-        line[1] if full else phone_mask(line[1]),
-        *line[2:9],
-        "; ".join(line[9]),
-        "" if line[10] == "{}" else line[10],
-        "may be texted" if reason is None else word_of("state", reason),
-        *(_time(value) for value in line[12:15]),
-    ]
-
-
-def _opt_out(line: tuple[Any, ...], full: bool) -> list[Any]:
-    phone = "erased" if line[1] is None else line[1] if full else phone_mask(line[1])
-    return [line[0], phone, *line[2:5], "; ".join(line[5]), *line[6:9], *map(_time, line[9:12])]
-
-
-def _time(value: datetime | None) -> str:
-    return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if value else ""
+def _opt_out_cells(full: bool) -> dict[str, str]:
+    phone = safe_sql("x.phone") if full else mask_sql("x.phone")
+    return {
+        "suppression_id": "x.id",
+        "phone": f"CASE WHEN x.phone IS NULL THEN 'erased' ELSE {phone} END",
+        "scope": safe_sql("x.scope"),
+        "brand_id": "COALESCE(x.brand_id::text, '')",
+        "sender": safe_sql("x.sender"),
+        "purposes": list_sql("x.purposes"),
+        **{name: safe_sql(f"x.{name}") for name in ("reason", "source", "language")},
+        "since": time_sql("x.created_at"),
+        "until": time_sql("x.expires_at"),
+        "ended": time_sql("x.lifted_at"),
+    }
 
 
 MAKERS["contacts"] = contacts_blocks

@@ -4,6 +4,7 @@ from smsmarketing import env
 
 __all__ = [
     "CONTACT_TRASH_DAYS",
+    "DELIVERY_DATA_DAYS",
     "INBOUND_TEXT_DAYS",
     "MESSAGE_TEXT_DAYS",
     "OTP_TEXT_HOURS",
@@ -44,4 +45,11 @@ INBOUND_TEXT_DAYS = env.number(
     minimum=30,
     maximum=3650,
     doc="Days (13 months) for which replies and what gateways reported are kept as they came.",
+)
+DELIVERY_DATA_DAYS = env.number(
+    "DELIVERY_DATA_DAYS",
+    default=395,
+    minimum=90,
+    maximum=3650,
+    doc="Days (13 months) for which it is kept who got which message and who replied; totals stay.",
 )

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from smsmarketing.campaigns.models import Campaign
+from smsmarketing.campaigns.services.forgetting import decisions_forget
 from smsmarketing.campaigns.services.materialise import (
     HOLDING,
     CampaignGone,
@@ -22,7 +23,11 @@ from smsmarketing.operations.errors import OperationError
 
 logger = structlog.get_logger("smsmarketing.campaigns")
 
-BEAT = {"campaigns.start_due": 10.0, "campaigns.follow": 5.0}
+BEAT = {
+    "campaigns.start_due": 10.0,
+    "campaigns.follow": 5.0,
+    "campaigns.decisions_forget": 3600.0,
+}
 """Seconds between two runs."""
 
 
@@ -69,3 +74,9 @@ def follow() -> None:
                 campaign_follow(campaign_id)
         except Exception:
             logger.exception("campaign_follow_failed", campaign_id=campaign_id)
+
+
+@shared_task(name="campaigns.decisions_forget", expires=3600)
+def decisions_forget_task() -> None:
+    """Forget whom old campaigns left out; the next run goes on [R-4.14]."""
+    decisions_forget()

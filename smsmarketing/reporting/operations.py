@@ -11,9 +11,10 @@ from smsmarketing.campaigns.models import Campaign
 from smsmarketing.campaigns.operations.campaigns_read import CAMPAIGN_TARGET
 from smsmarketing.campaigns.plan import REASONS
 from smsmarketing.gateways.rules.messages import MEANINGS
+from smsmarketing.gateways.selectors.opt_outs_after import OPT_OUT_WINDOW
 from smsmarketing.operations import registry
 from smsmarketing.operations.types import Context, Input, Kind, Money, Operation, Output, RestRoute
-from smsmarketing.reporting.selectors import OPT_OUT_WINDOW, CampaignFigures, campaign_figures
+from smsmarketing.reporting.selectors import CampaignFigures, campaign_figures
 
 _SKIPPED = "skipped/"
 OPEN_STATES = ("planned", "queued", "held", "handing_over", "accepted")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -18,8 +18,7 @@ from smsmarketing.gateways.selectors.batches import (
     batch_totals,
     counts_by_state,
 )
-
-OPT_OUT_WINDOW = timedelta(hours=72)
+from smsmarketing.gateways.selectors.opt_outs_after import OPT_OUT_WINDOW, opt_outs_after
 
 _TREND = """
 SELECT date_trunc(%s, m.handed_at) AS slot, count(*), count(*) FILTER (WHERE m.state = 'delivered'),
@@ -37,15 +36,6 @@ SELECT m.country, count(*), count(*) FILTER (WHERE m.state = 'delivered'),
            THEN coalesce(m.price_billed, coalesce(m.parts_billed, m.parts) * m.price) END), 0)
 FROM gateways_message m WHERE m.batch_id = ANY(%s) GROUP BY 1 ORDER BY 2 DESC
 """
-_OPT_OUTS = """
-SELECT count(DISTINCT m.contact_id) FROM gateways_message m
-JOIN contacts_suppression x ON x.contact_id = m.contact_id
-WHERE m.batch_id = ANY(%s) AND m.handed_at IS NOT NULL
-  AND x.reason IN ('opt_out', 'complaint') AND x.source <> 'import'
-  AND (x.brand_id IS NULL OR x.brand_id = %s)
-  AND x.created_at >= m.handed_at AND x.created_at < m.handed_at + %s
-"""
-"""Whoever said no, by whatever road (reply, web page, form, a colleague), after this campaign's message."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +70,7 @@ def campaign_figures(campaign: Campaign, *, per: str) -> CampaignFigures:
         by_state=counts_by_state(counts),
         reasons={key: count for key, count in sorted(counts.items()) if "/" in key},
         left_out=dict(decisions.order_by("-n")),
-        opt_outs=int(_rows(_OPT_OUTS, [batches, campaign.brand_id, OPT_OUT_WINDOW])[0][0]),
+        opt_outs=sum(opt_outs_after(batches).values()),
         totals=next(iter(totals.values()), None),
         trend=_rows(_TREND, [per, batches]),
         errors=_rows(_ERRORS, [batches]),

@@ -38,6 +38,7 @@ from smsmarketing.contacts.services.imports import (
 )
 from smsmarketing.contacts.services.imports.working import _Work
 from smsmarketing.operations.errors import ConsentIncomplete, InvalidInput
+from smsmarketing.operations.models import AuditEntry
 from tests.contacts.conftest import DISCLOSURE, state_of
 
 A, B, C = "+447400123456", "+491711234567", "+12025550123"
@@ -564,6 +565,29 @@ def test_old_files_and_dry_runs_are_cleared_away(
     assert list(private_folder.iterdir()) == []
     done.refresh_from_db()
     assert done.state == "done"
+    entry = AuditEntry.objects.get(operation="contacts.imports_expire")
+    assert entry.facts == {"files": 3, "rejected_cells": 0}
+
+
+def test_the_cells_of_rejected_rows_go_and_their_reasons_stay(
+    bring: Callable[..., ImportJob], private_folder: Path
+) -> None:
+    """[R-4.14] audited as figures, without what stood in them."""
+    job = bring(f"phone,first name\n{A},Ada\n12,Grace\n")
+    job.rejects.update(row=["12", "Grace"])  # as releases before this one kept them
+    reject = job.rejects.get()
+    imports_expire(now=timezone.now() + timedelta(days=29))
+    reject.refresh_from_db()
+    assert "Grace" in str(reject.row)
+    assert not AuditEntry.objects.filter(operation="contacts.imports_expire").exists()
+    imports_expire(now=timezone.now() + timedelta(days=31))
+    after = job.rejects.get()
+    assert (after.row, after.row_number, after.code) == ([], reject.row_number, reject.code)
+    entry = AuditEntry.objects.get(operation="contacts.imports_expire")
+    assert entry.facts == {"files": 1, "rejected_cells": 1}
+    assert "Grace" not in str(entry.facts)
+    imports_expire(now=timezone.now() + timedelta(days=32))
+    assert AuditEntry.objects.filter(operation="contacts.imports_expire").count() == 1
 
 
 def test_a_no_under_an_older_key_stops_a_new_contact(

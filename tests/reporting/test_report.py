@@ -10,12 +10,15 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from smsmarketing.campaigns.models import Campaign
+from smsmarketing.campaigns.models import Campaign, Decision
+from smsmarketing.campaigns.services.explain import explain
+from smsmarketing.campaigns.services.forgetting import decisions_forget
 from smsmarketing.campaigns.tasks import materialise
 from smsmarketing.contacts.models import SendState
 from smsmarketing.contacts.services import suppression_add
 from smsmarketing.gateways.models import Message
 from smsmarketing.gateways.rules.messages import OPEN, STATES
+from smsmarketing.gateways.services.retention import texts_expire
 from smsmarketing.reporting.operations import OPEN_STATES, Funnel
 from tests.campaigns.desk import Desk, desk_make
 
@@ -122,6 +125,32 @@ def test_opt_outs_count_once_and_only_after_the_message(desk: Desk) -> None:
     says_no(people[3])
     says_no(people[4])
     assert report(desk, campaign).opt_outs == 2
+    before = report(desk, campaign)
+    texts_expire(now=now + timedelta(days=400))
+    assert not Message.objects.exclude(contact_id=None).exists()
+    assert report(desk, campaign) == before
+
+
+def test_whom_a_campaign_left_out_is_forgotten_and_how_many_is_not(desk: Desk) -> None:
+    """[R-4.14]; who asks about a person is told that it is too long ago."""
+    left_out = SendState.objects.order_by("pk")[:2]
+    person = left_out[0].contact
+    SendState.objects.filter(pk__in=[row.pk for row in left_out]).update(
+        marketing_reason="opted_out"
+    )
+    campaign, _ = written(desk)
+    Message.objects.update(state="delivered", final_at=timezone.now())
+    before = report(desk, campaign)
+    assert before.left_out == {"Opted out": 2}
+    assert decisions_forget(now=timezone.now() + timedelta(days=390)) == 0
+    late = timezone.now() + timedelta(days=400)
+    assert decisions_forget(now=late) == 2
+    assert not Decision.objects.filter(contact_id__gt=0).exists()
+    assert decisions_forget(now=late) == 0
+    assert report(desk, campaign) == before
+    texts_expire(now=late)
+    found = explain(campaign, person, now=timezone.now())
+    assert "only totals are left" in found.verdict
 
 
 def test_a_campaign_that_has_not_started_reports_nothing_and_says_so(desk: Desk) -> None:

@@ -14,7 +14,7 @@ from smsmarketing.campaigns.services.content import campaign_fit, plan_request
 from smsmarketing.contacts.criteria import criteria_compile
 from smsmarketing.contacts.models import Contact, SendState
 from smsmarketing.contacts.rules.phone import phone_mask
-from smsmarketing.gateways.models import Message
+from smsmarketing.gateways.models import Batch, Message
 from smsmarketing.gateways.rules.messages import CLOSED
 from smsmarketing.gateways.rules.quiet_hours import Held, window_check
 from smsmarketing.gateways.selectors.limits import caps_for
@@ -48,6 +48,9 @@ def explain(campaign: Campaign, contact: Contact, *, now: datetime) -> Explanati
     """Why this contact did, did not, or would get this campaign."""
     batch_ids = list(campaign.sends.filter(kind="main").values_list("batch_id", flat=True))
     message = Message.objects.filter(contact_id=contact.pk, batch_id__in=batch_ids).first()
+    gone = Batch.objects.filter(pk__in=batch_ids, numbers_removed_at__isnull=False).first()
+    if message is None and gone is not None:
+        return _forgotten(contact, gone)
     stored = Decision.objects.filter(campaign=campaign, contact_id=contact.pk).first()
     decision = stored.reason if stored else _decision_now(campaign, contact, now)
     checks = [_segment_check(campaign, decision, now)] if message is None else []
@@ -67,6 +70,18 @@ def explain(campaign: Campaign, contact: Contact, *, now: datetime) -> Explanati
         decision=decision,
         message_state=state,
         checks=checks,
+    )
+
+
+def _forgotten(contact: Contact, batch: Batch) -> Explanation:
+    """After 13 months nobody can say any more who was in a campaign [R-4.14]."""
+    value = "It is kept for 13 months; totals, consent and opt-outs stay."
+    return Explanation(
+        phone=phone_mask(contact.phone) if contact.phone else "erased",
+        verdict="Who got this campaign was removed when its time was over; only totals are left.",
+        decision="forgotten",
+        message_state=None,
+        checks=[Check("Recipients still known", None, value, batch.numbers_removed_at)],
     )
 
 

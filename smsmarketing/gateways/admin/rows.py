@@ -164,7 +164,10 @@ class BatchAdmin(OperationAdmin):
         """Whether they are still here [R-4.14]."""
         if row.bodies_removed_at is None:
             return "kept until their time is over"
-        return f"removed on {row.bodies_removed_at:%-d %B %Y}; states, parts and costs stay"
+        said = f"removed on {row.bodies_removed_at:%-d %B %Y}; states, parts and costs stay"
+        if row.numbers_removed_at is not None:
+            said += f". Whom it went to was removed on {row.numbers_removed_at:%-d %B %Y}"
+        return said
 
     @admin.display(description="Messages by state")
     def counts(self, row: Batch) -> str:

@@ -72,6 +72,15 @@ class Batch(FSMModel):
     bodies_removed_at = models.DateTimeField(
         null=True, help_text="When its texts were deleted [R-4.14]."
     )
+    numbers_removed_at = models.DateTimeField(
+        null=True, help_text="When its messages forgot whom they went to [R-4.14]."
+    )
+    opt_outs_kept = models.IntegerField(
+        null=True, help_text="Opt-outs that followed it, counted before it forgot the recipients."
+    )
+    kept_looked_at = models.DateTimeField(
+        null=True, help_text="When somebody last looked whether its time is over."
+    )
     version = models.IntegerField(default=1)
 
     class Meta:
@@ -94,6 +103,16 @@ class Batch(FSMModel):
                 condition=models.Q(state__in=["ready", "sending", "paused"]),
             ),
             models.Index(fields=["-created_at", "-id"], name="batch_newest"),
+            models.Index(
+                fields=["created_at"],
+                name="batch_texts_kept",
+                condition=models.Q(bodies_removed_at=None),
+            ),
+            models.Index(
+                fields=["created_at"],
+                name="batch_numbers_kept",
+                condition=models.Q(numbers_removed_at=None),
+            ),
         ]
         verbose_name_plural = "batches"
 

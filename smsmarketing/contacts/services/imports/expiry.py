@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from smsmarketing.contacts.models import ImportFile, ImportJob, ImportReject, ImportUndo
@@ -12,6 +13,7 @@ from smsmarketing.contacts.services.imports.files import FOLDER, import_path, up
 from smsmarketing.contacts.services.imports.jobs import import_fail
 from smsmarketing.contacts.services.imports.staging import stage_drop
 from smsmarketing.contacts.services.private_files import loose_remove
+from smsmarketing.operations.audit import audit_append_system
 
 CHECKED_KEPT = timedelta(days=7)
 FILES_KEPT = timedelta(days=30)
@@ -34,7 +36,7 @@ def imports_expire(*, now: datetime | None = None) -> int:
         import_fail(job_id, code="EXPIRED", message=message)
         stage_drop(job_id)
     _undo_expire(now)
-    _rejects_expire(now)
+    rejects = _rejects_expire(now)
     removed = 0
     for upload in ImportFile.objects.filter(created_at__lt=now - FILES_KEPT).exclude(
         jobs__state="running"
@@ -42,7 +44,15 @@ def imports_expire(*, now: datetime | None = None) -> int:
         if import_path(upload.stored_path).exists():
             upload_remove(upload.stored_path)
             removed += 1
-    return removed + loose_remove(FOLDER, known=_known(), now=now)
+    removed += loose_remove(FOLDER, known=_known(), now=now)
+    if removed or rejects:
+        with transaction.atomic():
+            audit_append_system(
+                operation="contacts.imports_expire",
+                outcome="done",
+                facts={"files": removed, "rejected_cells": rejects},
+            )
+    return removed
 
 
 def _undo_expire(now: datetime) -> None:
@@ -60,14 +70,18 @@ def _undo_expire(now: datetime) -> None:
         ImportJob.objects.filter(pk=job.pk).update(bounds={})
 
 
-def _rejects_expire(now: datetime) -> None:
-    """Forget the cells of rejected rows with the file they came from; number and reason stay."""
+def _rejects_expire(now: datetime) -> int:
+    """Forget the cells of rejected rows with the file they came from; number and reason stay.
+    Returns of how many rows.
+    """
     old = ImportReject.objects.filter(job__created_at__lt=now - FILES_KEPT).exclude(row=[])
+    removed = 0
     for _ in range(_REJECT_STEPS):
         ids = list(old.values_list("pk", flat=True)[:_UNDO_SLICE])
         if not ids:
-            return
-        ImportReject.objects.filter(pk__in=ids).update(row=[])
+            break
+        removed += ImportReject.objects.filter(pk__in=ids).update(row=[])
+    return removed
 
 
 def _known() -> set[str]:

@@ -4,7 +4,7 @@ pack's SHA-256 on each of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -45,7 +45,7 @@ _GREY, _BLACK, _GREEN, _RED = (105, 105, 105), (20, 20, 20), (0, 100, 50), (150,
 class _Document(FPDF):
     """A4 with a footer that names the pack."""
 
-    def __init__(self, sha256: str, now: datetime) -> None:
+    def __init__(self, sha256: str, now: datetime, characters: Iterable[str]) -> None:
         super().__init__(format="A4")
         self.sha256 = sha256
         self.set_creation_date(now)
@@ -53,7 +53,7 @@ class _Document(FPDF):
         self.set_producer("smsmarketing")
         self.set_margins(18, 16, 18)
         self.set_auto_page_break(True, margin=22)
-        fonts_load(self)
+        fonts_load(self, characters)
         self.add_page()
 
     def footer(self) -> None:
@@ -157,7 +157,7 @@ def _told(key: str, value: Any) -> str:
 
 def document_build(pack: Mapping[str, Any], *, sha256: str, now: datetime) -> bytes:
     """The bytes of the PDF: the same for the same pack and time."""
-    pdf = _Document(sha256, now)
+    pdf = _Document(sha256, now, _characters(pack))
     _front(pdf, pack)
     _checks(pdf, pack)
     _rows(pdf, "Consent ledger", pack["consents"], _consent_title, "No consent event is on record.")
@@ -187,6 +187,15 @@ def document_build(pack: Mapping[str, Any], *, sha256: str, now: datetime) -> by
     )
     _chain(pdf, pack)
     return bytes(pdf.output())
+
+
+def _characters(value: Any) -> set[str]:
+    """Every character that stands anywhere in the pack."""
+    if isinstance(value, Mapping):
+        return _characters(list(value.values()))
+    if isinstance(value, list):
+        return set().union(*map(_characters, value))
+    return set(str(value))
 
 
 def _front(pdf: _Document, pack: Mapping[str, Any]) -> None:

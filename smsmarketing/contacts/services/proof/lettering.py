@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -30,13 +31,20 @@ FALLBACKS = (
 )
 
 
-def fonts_load(pdf: FPDF) -> None:
-    """Register the fonts; only the glyphs that are used get into the file."""
+def fonts_load(pdf: FPDF, characters: Iterable[str]) -> None:
+    """Register the fonts that these characters need; only the glyphs that are used get into the file.
+
+    Loading all of them takes a second, and most packs are in one script.
+    """
     pdf.add_font(FAMILY, "", FOLDER / "NotoSans-Regular.ttf")
     pdf.add_font(FAMILY, "B", FOLDER / "NotoSans-Bold.ttf")
-    for name in FALLBACKS:
+    shown = set(printable("".join(characters))) - {"\n"}
+    needed = {_fallback(ord(character)) for character in shown}
+    names = [name for name in FALLBACKS if name in needed]
+    for name in names:
         pdf.add_font(name, "", _path(name))
-    pdf.set_fallback_fonts(list(FALLBACKS), exact_match=False)
+    if names:
+        pdf.set_fallback_fonts(names, exact_match=False)
     pdf.set_text_shaping(True)
 
 
@@ -52,30 +60,35 @@ def _shown(character: str) -> str:
         return character
     if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}:
         return f"[U+{ord(character):04X}]"
-    return character if ord(character) in _covered() else f"[U+{ord(character):04X}]"
+    point = ord(character)
+    known = point in _family() or _fallback(point) is not None
+    return character if known else f"[U+{point:04X}]"
 
 
 @lru_cache(maxsize=1)
-def _covered() -> frozenset[int]:
-    found: set[int] = set()
-    for name in (f"{FAMILY}-Regular", f"{FAMILY}-Bold"):
-        points = _points(FOLDER / f"{name}.ttf")
-        found = found & points if found else points
-    for name in FALLBACKS:
-        found |= _points(_path(name))
-    return frozenset(found)
+def _family() -> frozenset[int]:
+    """What both weights of the first font can show."""
+    return _points(FOLDER / f"{FAMILY}-Regular.ttf") & _points(FOLDER / f"{FAMILY}-Bold.ttf")
 
 
-def _points(path: Path) -> set[int]:
+def _fallback(point: int) -> str | None:
+    """The first further font that can show it; None when the first font does, or none can."""
+    if point in _family():
+        return None
+    return next((name for name in FALLBACKS if point in _points(_path(name))), None)
+
+
+@lru_cache(maxsize=len(FALLBACKS))
+def _points(path: Path) -> frozenset[int]:
     """The characters a font has a shape for: some name thousands and draw nothing for them."""
     with TTFont(path, lazy=True) as font:
         places = font["loca"]
         drawn = [places[at] != places[at + 1] for at in range(len(places) - 1)]
-        return {
+        return frozenset(
             point
             for point, name in font.getBestCmap().items()
             if drawn[font.getGlyphID(name)] or chr(point).isspace()
-        }
+        )
 
 
 def _path(name: str) -> Path:

@@ -5,6 +5,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
@@ -69,9 +70,28 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
         database.drop()
 
 
+@contextmanager
+def database_shared(blocker: Any) -> Iterator[dict[str, str]]:
+    """Lend this worker's database to several tests and the product processes that all of them use.
+
+    Yields the environment of such a process. The tests take no fixture of pytest-django; what they wrote is undone at
+    the end of the block, which must also end the processes.
+    """
+    with blocker.unblock():
+        try:
+            yield product_environment()
+        finally:
+            TransactionTestCase._fixture_teardown(None)  # type: ignore[arg-type]
+
+
 @pytest.fixture
 def process_environment(transactional_db: None) -> dict[str, str]:
     """Return the environment for a product process (worker, web server) that works on this test's database."""
+    return product_environment()
+
+
+def product_environment() -> dict[str, str]:
+    """What a product process on this worker's database is told."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": os.environ.get("HOME", "/tmp"),

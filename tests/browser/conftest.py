@@ -6,15 +6,16 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from django.db import connections
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ASYNC_UNSAFE = "DJANGO_ALLOW_ASYNC_UNSAFE"
 PATIENCE_MS = 30_000
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium(chromium_path: str) -> Iterator[Browser]:
-    """One browser process for a module. Root cannot use Chromium's sandbox; the pages are ours."""
+    """One browser process for all tests here. Root cannot use Chromium's sandbox; the pages are ours."""
     # Playwright's own event loop runs in this thread; Django would take its presence for an async view.
     before = os.environ.get(ASYNC_UNSAFE)
     os.environ[ASYNC_UNSAFE] = "true"
@@ -26,11 +27,21 @@ def chromium(chromium_path: str) -> Iterator[Browser]:
             )
             yield browser
             browser.close()
+            # While Playwright's event loop runs, this thread has database connections of its own.
+            connections.close_all()
     finally:
         if before is None:
             del os.environ[ASYNC_UNSAFE]
         else:
             os.environ[ASYNC_UNSAFE] = before
+
+
+@pytest.fixture
+def browser(chromium: Browser) -> Iterator[Browser]:
+    """The browser without a window; those that a test opens are closed after it."""
+    yield chromium
+    for context in chromium.contexts:
+        context.close()
 
 
 @pytest.fixture

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
-from django.db import connections
 from django.test import Client
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from smsmarketing.accounts.models import User
 
@@ -34,19 +31,6 @@ class Seat:
                 "document.documentElement.scrollWidth - document.documentElement.clientWidth"
             )
         )
-
-
-@contextmanager
-def chromium(path: str) -> Iterator[Browser]:
-    """One browser for a test."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        try:
-            yield browser
-        finally:
-            browser.close()
-            # While Playwright's event loop runs, this thread has database connections of its own.
-            connections.close_all()
 
 
 def seat(browser: Browser, address: str, user: User, **options: Any) -> Seat:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,13 @@ from playwright.sync_api import Browser, expect
 
 from smsmarketing.accounts.models import User
 from smsmarketing.contacts.models import AudienceMember, Contact
-from tests.browser.desk_browser import chromium, seat
+from tests.browser.desk_browser import seat
 from tests.campaigns.desk import Desk, desk_make
 from tests.contacts.people import consent, contact_make, crm_make
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 LONG = "Wolfeschlegelsteinhausenbergerdorff-Featherstonehaugh-Smithson"
-
-
-@pytest.fixture
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as found:
-        yield found
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from smsmarketing.campaigns.tasks import materialise
 from smsmarketing.contacts.models import Segment
 from smsmarketing.gateways.models import Message
 from smsmarketing.operations.models import AuditEntry
-from tests.browser.desk_browser import chromium, seat
+from tests.browser.desk_browser import seat
 from tests.campaigns.desk import Desk, desk_make
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -27,12 +26,6 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
     # Playwright runs an event loop in this thread; the queries of the test itself are plain and synchronous.
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
     return desk_make(contacts=12)
-
-
-@pytest.fixture
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as found:
-        yield found
 
 
 def test_from_a_segment_to_a_review_with_the_text_on_the_phone(

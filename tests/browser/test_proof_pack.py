@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,13 @@ from playwright.sync_api import Browser, Page, expect
 from smsmarketing.accounts.models import User
 from smsmarketing.contacts.models import ExportFile
 from smsmarketing.operations.models import AuditEntry
-from tests.browser.desk_browser import chromium, seat
+from tests.browser.desk_browser import seat
 from tests.campaigns.desk import Desk, desk_make
 from tests.contacts.people import consent, contact_make, crm_make
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 PHONE = "+37069900101"
-
-
-@pytest.fixture
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as found:
-        yield found
 
 
 @pytest.fixture

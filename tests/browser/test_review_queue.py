@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from playwright.sync_api import Browser, expect
 from smsmarketing.accounts.models import Role, User
 from smsmarketing.contacts.models import Suppression
 from smsmarketing.gateways.models import InboundMessage
-from tests.browser.desk_browser import chromium, seat
+from tests.browser.desk_browser import seat
 from tests.gateways.test_review_queue import PAGE, consented
 from tests.gateways.test_webhooks_inbound import write
 from tests.gateways.world import World, world_make
@@ -42,12 +41,6 @@ def reviewer(world: World) -> User:
     user.teams.add(world.team)
     user.roles.set(Role.objects.filter(key="compliance"))
     return user
-
-
-@pytest.fixture
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as found:
-        yield found
 
 
 def decisions() -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from smsmarketing.campaigns.rules.segment_starts import STARTS
 from smsmarketing.contacts.models import Contact, ContactEvent, CustomField, Segment
 from smsmarketing.contacts.services import event_summaries_refresh
-from tests.browser.desk_browser import Seat, chromium, seat
+from tests.browser.desk_browser import Seat, seat
 from tests.campaigns.desk import Desk, desk_make
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -67,12 +66,6 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
         )
     event_summaries_refresh([person.pk for person in people])
     return desk
-
-
-@pytest.fixture
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as found:
-        yield found
 
 
 @pytest.fixture

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
 import uuid
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
@@ -19,23 +15,18 @@ from smsmarketing.campaigns.models import Campaign
 from smsmarketing.contacts.models import ImportJob, Suppression
 from smsmarketing.gateways.models import Message
 from tests.browser.conftest import Pages
+from tests.browser.shop.conftest import Shop
 from tests.gateways.world import noon_zone
 from tests.journeys.logs import nothing_personal_in
-from tests.journeys.processes import Product, product_running
-from tools.embedded.place import CHECKOUT
+from tests.journeys.processes import Product
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.processes,
-    pytest.mark.django_db(transaction=True),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
 PEOPLE = 24
 AUDIENCE = "Spring fair visitors"
 SEGMENT = "Fair visitors at noon"
 CAMPAIGN = "Spring fair thanks"
 TEXT = "Nordwind: thank you for the visit. Show this text for a free espresso until Friday."
-CARRIER_TOKEN = "simulator-token"
 
 
 def phone(number: int) -> str:
@@ -53,66 +44,33 @@ def csv_file(folder: Path) -> Path:
     return path
 
 
-def demo_load(product: Product) -> dict[str, Any]:
-    """What `make demo` loads and prints."""
-    done = subprocess.run(
-        [
-            sys.executable,
-            "manage.py",
-            "demo_data",
-            "--json",
-            "--carrier-url",
-            product.carrier.base_url,
-        ],
-        cwd=CHECKOUT,
-        env=dict(product.environment),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+def test_from_a_csv_file_to_the_report(shop: Shop, pages: Pages, tmp_path: Path) -> None:
+    product, notes = shop.product, shop.notes
+    imports_the_file(product, shop.window(pages, "cleo"), csv_file(tmp_path))
+    mara = shop.window(pages, "mara")
+    builds_the_segment(mara)
+    writes_and_submits(mara)
+    cannot_decide_alone(mara)
+    approves(shop.window(pages, "amir"))
+    sends(mara)
+    watches(product, mara)
+    product.until(lambda: Message.objects.filter(state="delivered").count() == PEOPLE, seconds=60)
+    answer = requests.post(
+        notes["inbound_url"],
+        json={"from": phone(3), "text": "STOP", "id": uuid.uuid4().hex},
+        timeout=30,
     )
-    assert done.returncode == 0, done.stderr[-3000:]
-    notes: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return notes
-
-
-def test_from_a_csv_file_to_the_report(
-    process_environment: dict[str, str], pages: Pages, tmp_path: Path
-) -> None:
-    with product_running(process_environment, token=CARRIER_TOKEN) as product:
-        notes = demo_load(product)
-        passwords = {login["username"]: login["password"] for login in notes["logins"]}
-
-        def window(username: str) -> Page:
-            return pages.signed_in(product.url, username, passwords[username])
-
-        imports_the_file(product, window("cleo"), csv_file(tmp_path))
-        mara = window("mara")
-        builds_the_segment(mara)
-        writes_and_submits(mara)
-        cannot_decide_alone(mara)
-        approves(window("amir"))
-        sends(mara)
-        watches(product, mara)
-        product.until(
-            lambda: Message.objects.filter(state="delivered").count() == PEOPLE, seconds=60
-        )
-        answer = requests.post(
-            notes["inbound_url"],
-            json={"from": phone(3), "text": "STOP", "id": uuid.uuid4().hex},
-            timeout=30,
-        )
-        assert answer.status_code == 200
-        reads_the_report(mara)
-        explains_one_person(mara)
-        stats = product.carrier.stats()
-        assert (stats["accepted"], stats["duplicates"]) == (PEOPLE, 0)
-        assert Suppression.objects.filter(source__startswith="inbound").count() == 1
-        nothing_personal_in(
-            product,
-            numbers=[phone(number) for number in range(PEOPLE)],
-            secrets=[notes["token"], *passwords.values(), notes["inbound_url"], TEXT, "espresso"],
-        )
+    assert answer.status_code == 200
+    reads_the_report(mara)
+    explains_one_person(mara)
+    stats = product.carrier.stats()
+    assert (stats["accepted"], stats["duplicates"]) == (PEOPLE, 0)
+    assert Suppression.objects.filter(source__startswith="inbound").count() == 1
+    nothing_personal_in(
+        product,
+        numbers=[phone(number) for number in range(PEOPLE)],
+        secrets=[notes["token"], *shop.passwords.values(), notes["inbound_url"], TEXT, "espresso"],
+    )
 
 
 def imports_the_file(product: Product, page: Page, path: Path) -> None:

@@ -183,7 +183,8 @@ def _round(
         answers[place] = _laid(thing, each)
     ids = _insert(team_id, fresh, now)
     _update(team_id, {key: t for key, t in things.items() if t.changed and key not in fresh}, now)
-    again = [place for place in places if given[place].key in fresh.keys() - ids.keys()]
+    taken = fresh.keys() - ids.keys()  # once: for each of the places it would be quadratic
+    again = [place for place in places if given[place].key in taken]
     for place in set(places) - set(again):
         key = given[place].key
         if answers[place].status != "refused":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from smsmarketing.gateways import dispatch, intake
+from smsmarketing.gateways.services.part_ids import part_ids_expire
 from smsmarketing.gateways.services.retention import texts_expire
 
 BEAT = {
@@ -12,6 +13,7 @@ BEAT = {
     "gateways.receipts_apply": 2.0,
     "gateways.opt_in_requests_send": 15.0,
     "gateways.texts_expire": 3600.0,
+    "gateways.part_ids_expire": 3600.0,
 }
 """Seconds between starts. Tasks expire: while a queue is long the sweep asks again and again."""
 
@@ -44,6 +46,7 @@ def sweep_task() -> None:
 def receipts_apply_task() -> None:
     """Apply the receipts that were stored and not yet understood."""
     intake.receipts_apply()
+    intake.replies_join()
 
 
 @shared_task(name="gateways.opt_in_requests_send", expires=60)
@@ -57,3 +60,9 @@ def opt_in_requests_send_task() -> None:
 def texts_expire_task() -> None:
     """Delete the texts whose time is over; the next run goes on where this one ended [R-4.14]."""
     texts_expire()
+
+
+@shared_task(name="gateways.part_ids_expire", expires=3600)
+def part_ids_expire_task() -> None:
+    """Forget gateways' ids of parts whose receipts cannot come any more."""
+    part_ids_expire()

@@ -31,6 +31,10 @@ Control (JSON; local host names only)
 Flags (run-time settings have the same name with _ in `POST /_control`)
     --port 8091               0 = any free port; the first output line names it
     --host 127.0.0.1          a loopback address
+    --smpp-port PORT          also speak SMPP 3.4 there (0 = any free port): same settings, same counts;
+    the
+                              password is the token. smsmarketing/simulator/smpp.py says what each
+                              fault is there
     --token simulator-token
     --latency-ms 0            before each answer, plus up to --latency-jitter-ms
     --hang-ms 60000           how long a hanging connection is kept

@@ -3,7 +3,7 @@
 import json
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
@@ -96,6 +96,8 @@ class Carrier:
         # Ids stay unique when the simulator is restarted while the product keeps its rows.
         self._next_id = int(time.time() * 1000) * 1000
         self._epoch = 0
+        self.more_pending: list[Callable[[], int]] = []
+        """What other protocols of this carrier still have to deliver."""
         self.settings = settings
         self.configure(settings)
 
@@ -115,8 +117,41 @@ class Carrier:
         if settings:
             self.configure(self._start_settings)
 
+    @property
+    def epoch(self) -> int:
+        """How often it was reset."""
+        return self._epoch
+
+    def next_id(self) -> int:
+        self._next_id += 1
+        return self._next_id
+
+    def fault_draw(self, to: str) -> tuple[str, str]:
+        """(fault, magic ending or empty) for a submit to this number, counted."""
+        ending = to[-5:] if self.settings.magic and to[-5:] in MAGIC else ""
+        refused = "http_400" if ending == "99911" else _MAGIC_FAULT.get(ending)
+        fault = refused or self._faults.draw(self._chance)
+        self.tally.faults[fault] += 1
+        return fault, ending
+
+    def outcome_draw(self, ending: str) -> str:
+        """What becomes of an accepted message, counted."""
+        outcome = (
+            _MAGIC_OUTCOME.get(ending, "delivered") if ending else self._outcomes.draw(self._chance)
+        )
+        self.tally.outcomes[outcome] += 1
+        return outcome
+
+    def reply_draw(self, ending: str) -> str:
+        """What the person answers; empty for nothing."""
+        word = _MAGIC_REPLY.get(ending) or ("" if ending else self._replies.draw(self._chance))
+        return self._chance.choice(_REPLY_TEXTS[word]) if word else ""
+
+    def happens(self, share: float) -> bool:
+        return bool(share) and self._chance.random() < share
+
     def pending(self) -> int:
-        return len(self.schedule) + self.client.queued()
+        return len(self.schedule) + self.client.queued() + sum(more() for more in self.more_pending)
 
     def submit(self, request: Request) -> Action:
         """`POST /sms`."""

@@ -13,6 +13,7 @@ from smsmarketing.simulator.app import App
 from smsmarketing.simulator.carrier import Carrier
 from smsmarketing.simulator.server import Connection
 from smsmarketing.simulator.settings import SettingError, Settings, settings_merge
+from smsmarketing.simulator.smpp import SmppDesk
 
 log = logging.getLogger("simulator")
 _GRACE_S = 2.0
@@ -44,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8091)
+    parser.add_argument("--smpp-port", type=int)
     parser.add_argument("--no-magic", action="store_true")
     parser.add_argument("--seed", type=int)
     for flag, default in (("keep", 10_000), ("max-keys", 2_000_000), ("max-pending", 2_000_000)):
@@ -100,6 +102,9 @@ async def _serve(flags: argparse.Namespace, settings: Settings) -> int:
     except (OSError, OverflowError) as error:
         log.error("Cannot listen on %s port %s: %s", flags.host, flags.port, error)
         return 2
+    smpp_server = await _smpp_serve(flags, carrier)
+    if flags.smpp_port is not None and smpp_server is None:
+        return 2
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
@@ -108,12 +113,31 @@ async def _serve(flags: argparse.Namespace, settings: Settings) -> int:
     reporter = loop.create_task(_report(carrier, flags.report_s)) if flags.report_s > 0 else None
     await ended.wait()
     server.close()
+    if smpp_server is not None:
+        smpp_server.close()
     await _finish_answers(live)
     if reporter is not None:
         reporter.cancel()
     await carrier.client.close()
     log.info("Carrier simulator stopped; %s callbacks were pending.", carrier.pending())
     return 0
+
+
+async def _smpp_serve(flags: argparse.Namespace, carrier: Carrier) -> asyncio.Server | None:
+    """The same carrier over SMPP; told in a line of its own, before the one of HTTP."""
+    if flags.smpp_port is None:
+        return None
+    desk = SmppDesk(carrier, capacity=max(0, flags.max_pending))
+    try:
+        server = await asyncio.get_running_loop().create_server(
+            desk.connection, flags.host, flags.smpp_port, backlog=64
+        )
+    except (OSError, OverflowError) as error:
+        log.error("Cannot listen on %s port %s: %s", flags.host, flags.smpp_port, error)
+        return None
+    port = server.sockets[0].getsockname()[1]
+    log.info("Carrier simulator listening on smpp://%s:%s", flags.host, port)
+    return server
 
 
 async def _finish_answers(live: set[Connection]) -> None:

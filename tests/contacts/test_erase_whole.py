@@ -66,8 +66,15 @@ NOBODY = {
     *("approvals_approvalpolicy", "auth_group", "auth_permission", "axes_accessattempt"),
     *("axes_accessfailurelog", "axes_accesslog", "contacts_customfield", "contacts_optinform"),
     *("contacts_optinformversion", "django_admin_log", "django_content_type", "django_migrations"),
-    *("django_session", "gateways_frequencycap", "gateways_gateway", "gateways_quota"),
-    *("gateways_rate", "gateways_senderid", "gateways_sendereligibility", "operations_ratewindow"),
+    *("django_session", "gateways_bind", "gateways_frequencycap", "gateways_gateway"),
+    *(
+        "gateways_partid",
+        "gateways_quota",
+        "gateways_rate",
+        "gateways_senderid",
+        "gateways_sendereligibility",
+        "operations_ratewindow",
+    ),
     *("webhooks_webhookendpoint", "campaigns_template", "campaigns_templateversion"),
     # Ids, words, figures and keyed hashes; texts are masked before they are written.
     *("approvals_vote", "campaigns_campaignsend", "campaigns_decision", "contacts_consentseal"),

@@ -20,17 +20,21 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "test-token"
+_SMPP = re.compile(r"listening on smpp://([0-9.]+):([0-9]+)")
 _READY = re.compile(r"listening on http://([0-9.]+):([0-9]+)")
 Stats = dict[str, Any]
 
 
 class RunningSimulator:
-    def __init__(self, process: "subprocess.Popen[str]", host: str, port: int) -> None:
+    def __init__(
+        self, process: "subprocess.Popen[str]", host: str, port: int, smpp_port: int = 0
+    ) -> None:
         self.process = process
         self.host = host
         self.port = port
         self.token = TOKEN
         self.base_url = f"http://{host}:{port}"
+        self.smpp_url = f"smpp://{host}:{smpp_port}"
 
     def call(
         self, method: str, path: str, document: object = None, **headers: str
@@ -108,12 +112,15 @@ def simulator_running(**flags: object) -> Iterator[RunningSimulator]:
             process.stderr.close()
 
 
-def _address(process: "subprocess.Popen[str]") -> tuple[str, int]:
+def _address(process: "subprocess.Popen[str]") -> tuple[str, int, int]:
     assert process.stderr is not None
     seen: list[str] = []
+    smpp_port = 0
     for line in process.stderr:
         seen.append(line)
+        bound = _SMPP.search(line)
+        smpp_port = int(bound[2]) if bound else smpp_port
         ready = _READY.search(line)
         if ready:
-            return ready[1], int(ready[2])
+            return ready[1], int(ready[2]), smpp_port
     raise AssertionError(f"The simulator did not start: {''.join(seen)}")

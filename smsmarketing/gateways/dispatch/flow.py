@@ -40,7 +40,7 @@ from smsmarketing.gateways.dispatch.waves import (
     wave_mark,
     wave_record,
 )
-from smsmarketing.gateways.engine import Engine, Exchange, NoAnswer, exchange_result
+from smsmarketing.gateways.engine import Exchange, NoAnswer, Submitter, exchange_result
 from smsmarketing.gateways.models import Batch
 from smsmarketing.gateways.services.suspects import SUSPECT_CLASSES, suspect_suppress
 from smsmarketing.gateways.transports.base import SubmitRequest, SubmitResult, TransportDataError
@@ -98,7 +98,7 @@ class Flow:
         self._one_key = len(settings.PHONE_HASH_KEYS) == 1
         self._renew_s = lease_length().total_seconds() / 4
 
-    def run(self, engine: Engine) -> None:
+    def run(self, engine: Submitter) -> None:
         """Send until nothing is due, time is up, or something stops the batch."""
         engine.submit_many(self._source(), self._on_result)
 

@@ -41,6 +41,7 @@ def result_of(submit: SubmitResult, *, message_id: int, attempt: int, purpose: s
         reason=reason,
         outcome=outcome,
         gateway_message_id=submit.gateway_message_id or "",
+        part_ids=submit.part_ids,
         parts_billed=submit.parts_billed,
         price_billed=submit.price,
         error_code=submit.error_code or "",

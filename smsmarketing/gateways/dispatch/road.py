@@ -94,7 +94,11 @@ def road_of(batch: Batch) -> Road:
             caps=[(cap.limit, cap.window) for cap in caps_for(batch.brand_id, batch.purpose)],
         ),
         transport=transports.get(gateway.transport),
-        config=TransportConfig(base_url=gateway.base_url, credentials=credentials_read(gateway)),
+        config=TransportConfig(
+            base_url=gateway.base_url,
+            credentials=credentials_read(gateway),
+            options=gateway.options,
+        ),
         dlr_base=f"{settings.PUBLIC_BASE_URL.rstrip('/')}/webhooks/{gateway.slug}/{secret}/dlr/",
         quiet_mode=batch.quiet_mode,
         not_after=batch.not_after,

@@ -16,13 +16,13 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from smsmarketing.gateways import services
+from smsmarketing.gateways import services, transports
 from smsmarketing.gateways.credentials import CredentialsUnreadable
 from smsmarketing.gateways.dispatch.drain import draining
 from smsmarketing.gateways.dispatch.flow import Flow
 from smsmarketing.gateways.dispatch.pace import Pace
 from smsmarketing.gateways.dispatch.road import road_of
-from smsmarketing.gateways.engine import MAX_WINDOW, Engine
+from smsmarketing.gateways.engine import MAX_WINDOW, Engine, Submitter
 from smsmarketing.gateways.models import Batch, BatchSlice, Gateway
 from smsmarketing.gateways.rules.runs import run_task
 from smsmarketing.operations.errors import ApprovalRequired, Conflict
@@ -58,15 +58,19 @@ def batch_run(
     *,
     max_run_s: float = MAX_RUN_S,
     should_stop: Callable[[], bool] = draining,
-    engine: Engine | None = None,
+    engine: Submitter | None = None,
     follow_up: bool = True,
 ) -> RunReport:
     """Send what is due of a batch; safe to call at any time, twice at once, and after any crash.
 
     Checks the approval first, whoever called: a batch that nobody approved is paused, not sent.
-    With `follow_up` the next run is enqueued when something is left to do.
+    With `follow_up` the next run is enqueued when something is left to do. A batch that goes over a
+    bind is left to the process that holds it, and that process is given no other (`engine`).
     """
     report = RunReport(batch_id)
+    if not _is_ours(batch_id, bound=engine is not None and engine.long_lived):
+        report.ended = "not_ours"
+        return report
     batch = _start(batch_id, report)
     if batch is None:
         return report
@@ -91,6 +95,12 @@ def batch_run(
     report.waves, report.handed_over, report.results = flow.waves, flow.handed_over, flow.results
     _end(batch, flow, report, follow_up=follow_up)
     return report
+
+
+def _is_ours(batch_id: int, *, bound: bool) -> bool:
+    """Whether the batch's gateway is reached in the way that the caller can."""
+    name = Batch.objects.filter(pk=batch_id).values_list("gateway__transport", flat=True).first()
+    return name is None or (name in transports.bound_names()) is bound
 
 
 def _start(batch_id: int, report: RunReport) -> Batch | None:

@@ -236,3 +236,11 @@ PROGRESS = """
 UPDATE gateways_batchslice SET crashes = 0
 WHERE id = ANY(%(slices)s::bigint[]) AND lease_owner = %(owner)s AND crashes > 0
 """
+
+# What receipts find their message by, where they carry nothing of ours.
+PART_IDS = """
+INSERT INTO gateways_partid (gateway_id, key, message_id, number, total, state, created_at)
+SELECT %(gateway)s, p.key, p.id, p.number, p.total, '', %(now)s
+FROM unnest(%(ids)s::bigint[], %(keys)s::text[], %(numbers)s::int[], %(totals)s::int[])
+    AS p(id, key, number, total)
+"""

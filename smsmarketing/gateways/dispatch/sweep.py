@@ -9,7 +9,7 @@ import structlog
 from django.db import connection, transaction
 from django.utils import timezone
 
-from smsmarketing.gateways import services
+from smsmarketing.gateways import services, transports
 from smsmarketing.gateways.dispatch.runner import batch_progress
 from smsmarketing.gateways.models import Batch, BatchSlice
 from smsmarketing.gateways.rules.runs import run_task
@@ -56,8 +56,10 @@ WHERE s.state = 'done' AND NOT EXISTS (
 ORDER BY s.batch_id, s.id
 LIMIT %s
 """
+# What goes over a bind is found by the process that holds it.
 _WAITING = """
 SELECT b.id, b.purpose FROM gateways_batch b
+JOIN gateways_gateway g ON g.id = b.gateway_id AND g.transport <> ALL(%(bound)s)
 WHERE (b.state = 'ready' AND (b.not_before IS NULL OR b.not_before <= %(now)s))
    OR (b.state = 'sending'
        AND EXISTS (SELECT 1 FROM gateways_batchslice s
@@ -157,7 +159,7 @@ def _runs_enqueue(report: SweepReport, now: datetime) -> None:
             if services.batch_lock(batch).state in {"ready", "sending", "paused"}:
                 services.batch_stop(batch, reason="window_over", now=now)
     with connection.cursor() as cursor:
-        cursor.execute(_WAITING, {"now": now})
+        cursor.execute(_WAITING, {"now": now, "bound": list(transports.bound_names())})
         waiting = cursor.fetchall()
     for batch_id, purpose in waiting:
         enqueue(run_task(purpose), batch_id=batch_id)

@@ -21,6 +21,7 @@ from smsmarketing.gateways.dispatch.statements import (
     BATCH_LOCK,
     BATCH_STATE,
     COMMIT_MONEY,
+    PART_IDS,
     PROGRESS,
     RECORD,
     SLOTS_BACK,
@@ -28,6 +29,7 @@ from smsmarketing.gateways.dispatch.statements import (
     mark_statement,
 )
 from smsmarketing.gateways.rules.caps import COUNTED_PURPOSES
+from smsmarketing.gateways.rules.part_ids import id_canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class Result:
     reason: str = ""
     outcome: str = ""
     gateway_message_id: str = ""
+    part_ids: tuple[str, ...] = ()
     parts_billed: int | None = None
     price_billed: Decimal | None = None
     error_code: str = ""
@@ -161,6 +164,8 @@ def wave_record(
         change = sum((row[1] for row in cursor.all()), Decimal(0))
         if change:
             cursor.execute(COMMIT_MONEY, {"change": change, "batch": plan.batch_id})
+        if any(result.part_ids for result in results):
+            cursor.execute(PART_IDS, _part_parameters(plan, results, now))
         again = [result for result in results if result.state == "queued"]
         if again:
             cursor.execute(ATTEMPTS, _attempt_parameters(plan, again, now))
@@ -259,6 +264,23 @@ def _attempt_parameters(plan: WavePlan, results: Sequence[Result], now: datetime
         "outcomes": array_of_texts(r.outcome[:16] for r in results),
         "codes": array_of_texts(r.error_code[:32] for r in results),
         "classes": array_of_texts(r.error_class[:12] for r in results),
+        "gateway": plan.gateway_id,
+        "now": now,
+    }
+
+
+def _part_parameters(plan: WavePlan, results: Sequence[Result], now: datetime) -> dict[str, Any]:
+    parts = [
+        (result, number, part_id)
+        for result in results
+        for number, part_id in enumerate(result.part_ids, start=1)
+        if part_id
+    ]
+    return {
+        "ids": array_of(result.id for result, _, _ in parts),
+        "keys": array_of_texts(id_canonical(part_id) for _, _, part_id in parts),
+        "numbers": array_of(number for _, number, _ in parts),
+        "totals": array_of(len(result.part_ids) for result, _, _ in parts),
         "gateway": plan.gateway_id,
         "now": now,
     }

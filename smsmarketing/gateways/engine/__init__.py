@@ -19,8 +19,30 @@ accept a POST whose body
   it never got, whatever the error was called.
 """
 
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
 from smsmarketing.gateways.engine.exchange import Answer, Exchange, NoAnswer, exchange_result
 from smsmarketing.gateways.engine.window import MAX_RESPONSE_BYTES, MAX_WINDOW, Engine, Pace
+from smsmarketing.gateways.transports.base import SubmitRequest
+
+
+class Submitter(Protocol):
+    """What a run hands its messages to: the HTTP engine, or a bind that a process of its own holds."""
+
+    @property
+    def long_lived(self) -> bool:
+        """Whether it is such a bind; it carries those transports only, and they go no other way."""
+        ...
+
+    def submit_many(
+        self,
+        requests: Iterable[tuple[int, SubmitRequest] | None],
+        on_result: Callable[[int, Exchange], None],
+    ) -> int:
+        """As `Engine.submit_many`."""
+        ...
+
 
 __all__ = [
     "MAX_RESPONSE_BYTES",
@@ -30,5 +52,6 @@ __all__ = [
     "Exchange",
     "NoAnswer",
     "Pace",
+    "Submitter",
     "exchange_result",
 ]

@@ -34,6 +34,8 @@ class Engine:
     starts fresh.
     """
 
+    long_lived = False
+
     def __init__(
         self,
         max_in_flight: int = 64,
@@ -86,7 +88,7 @@ class Engine:
             raise RuntimeError("This engine is in use; one engine serves one thread and one call.")
         if self._pid != os.getpid():
             self._leave_to_parent()
-        run = _Run(iter(requests), on_result, pace, should_stop)
+        run = Run(iter(requests), on_result, pace, should_stop)
         self._busy = True
         try:
             while True:
@@ -131,7 +133,7 @@ class Engine:
     def _slot(self) -> Slot:
         return Slot(self._ca_file, self._max_response_bytes, self._connections)
 
-    def _start(self, run: "_Run[K]") -> None:
+    def _start(self, run: "Run[K]") -> None:
         for _ in range(run.grant()):
             key, request = run.ready.popleft()
             slot = self._idle.pop() if self._idle else self._slot()
@@ -145,7 +147,7 @@ class Engine:
             self._multi.add_handle(slot.curl)
             self._active[slot.curl] = slot
 
-    def _collect(self, run: "_Run[K]") -> int:
+    def _collect(self, run: "Run[K]") -> int:
         """Report what has ended; returns how many that were."""
         count = 0
         waiting = 1
@@ -158,7 +160,7 @@ class Engine:
             count += len(finished) + len(failed)
         return count
 
-    def _finish(self, run: "_Run[K]", curl: object, code: int | None) -> None:
+    def _finish(self, run: "Run[K]", curl: object, code: int | None) -> None:
         slot = self._active.pop(curl)
         self._multi.remove_handle(curl)
         if slot.stale:
@@ -172,7 +174,7 @@ class Engine:
         self._idle.append(slot)
         run.report(key, exchange)  # type: ignore[arg-type]  # keys of this run
 
-    def _wait(self, run: "_Run[K]") -> None:
+    def _wait(self, run: "Run[K]") -> None:
         pause = run.pause_s(room=len(self._active) < self.max_in_flight)
         if not self._active:
             time.sleep(pause)
@@ -195,7 +197,7 @@ class Engine:
         self._active.clear()
 
 
-class _Run(Generic[K]):
+class Run(Generic[K]):
     """The state of one `submit_many` call: what is ready to start, and whether more may."""
 
     def __init__(
@@ -269,6 +271,14 @@ class _Run(Generic[K]):
             self._on_result(key, exchange)
         except Exception as error:  # noqa: BLE001
             self._stop(error)
+
+    def end(self) -> None:
+        """Read and start nothing more."""
+        self._stop(None)
+
+    def fail(self, error: Exception) -> None:
+        """The same, and `error` is raised at the end."""
+        self._stop(error)
 
     def _stop(self, error: Exception | None) -> None:
         """Read and start nothing more. The first error is kept for the caller."""

@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from smsmarketing.gateways import transports
+from smsmarketing.gateways.intake.part_receipts import part_events
 from smsmarketing.gateways.intake.statements import APPLY, RECEIPTS_MARK, SLOTS_FREE
 from smsmarketing.gateways.models import Gateway, Message, Receipt
 from smsmarketing.gateways.rules.messages import RANK, RECEIPT_STATES, STATES, receipt_moves
@@ -57,7 +58,9 @@ class ReceiptsReport:
 
 
 class _Read(NamedTuple):
-    """One report of a receipt that was understood; a provider may put several into one call."""
+    """One report of a receipt that was understood; a provider may put several into one call. The message
+    is 0 while only the gateway's own id is known.
+    """
 
     receipt: Receipt
     position: int
@@ -164,7 +167,9 @@ def _chunk_apply(state: str, report: ReceiptsReport, now: datetime) -> int:
         if not receipts:
             return 0
         marks: _Marks = {}
-        read = list(_read(receipts, marks))
+        read = [*_read(receipts, marks)]
+        read += _by_part_id([each for each in read if each.message_id == 0], marks, now)
+        read = [each for each in read if each.message_id]
         moved: list[_Moved] = []
         for wave in _rounds(read):
             moved += _wave_apply(wave, marks, now)
@@ -216,9 +221,7 @@ def _read(receipts: Sequence[Receipt], marks: _Marks) -> Iterable[_Read]:
         if not reports:
             marks[receipt.pk, 0] = ("unusable", "It carries no report of a message.")
         for position, event in enumerate(reports):
-            if event.our_message_id is None:
-                marks[receipt.pk, position] = ("unusable", "It carries no message id of ours.")
-            elif event.status not in RECEIPT_STATES:
+            if event.status not in RECEIPT_STATES:
                 # Never guessed [R-10.4]; a person adds the code to the transport and replays.
                 note = f"unknown_code: status {event.raw_status}"[:200]
                 marks[receipt.pk, position] = ("unusable", note)
@@ -226,7 +229,30 @@ def _read(receipts: Sequence[Receipt], marks: _Marks) -> Iterable[_Read]:
                     "receipt_unknown_code", receipt_id=receipt.pk, status=event.raw_status
                 )
             else:
-                yield _Read(receipt, position, event.our_message_id, event)
+                yield _Read(receipt, position, event.our_message_id or 0, event)
+
+
+def _by_part_id(unnamed: Sequence[_Read], marks: _Marks, now: datetime) -> list[_Read]:
+    """Those that carry no id of ours, with the message that the gateway's own id belongs to; a part of
+    several speaks for the message once it ends it.
+    """
+    found: list[_Read] = []
+    asked = [(each.receipt.gateway_id, each.event) for each in unnamed]
+    bound = set(
+        Gateway.objects.filter(
+            pk__in={gateway_id for gateway_id, _ in asked}, transport__in=transports.bound_names()
+        ).values_list("pk", flat=True)
+    )
+    for each, part in zip(unnamed, part_events(asked), strict=True):
+        if part is not None and part.event is not None:
+            found.append(each._replace(message_id=part.message_id, event=part.event))
+        elif part is not None:
+            marks[each.key] = ("applied" if part.moved else "duplicate", part.note)
+        elif each.receipt.gateway_id in bound and now - each.receipt.received_at < PARKED_FOR:
+            marks[each.key] = ("parked", "no such message yet")
+        else:
+            marks[each.key] = ("unusable", "It carries no message id of ours.")
+    return found
 
 
 def _rounds(read: Sequence[_Read]) -> list[list[_Read]]:

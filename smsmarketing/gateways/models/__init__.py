@@ -1,6 +1,7 @@
 """The wire: gateways, senders, rates, money, batches, messages, receipts, inbound."""
 
 from smsmarketing.gateways.models.batch import Attempt, Batch, BatchSlice, Message
+from smsmarketing.gateways.models.bind import Bind, PartId
 from smsmarketing.gateways.models.gateway import Gateway, Rate
 from smsmarketing.gateways.models.money import FrequencyCap, LedgerEntry, Quota
 from smsmarketing.gateways.models.receipt import InboundMessage, Receipt
@@ -10,11 +11,13 @@ __all__ = [
     "Attempt",
     "Batch",
     "BatchSlice",
+    "Bind",
     "FrequencyCap",
     "Gateway",
     "InboundMessage",
     "LedgerEntry",
     "Message",
+    "PartId",
     "Quota",
     "Rate",
     "Receipt",

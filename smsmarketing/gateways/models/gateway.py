@@ -66,6 +66,11 @@ class Gateway(FSMModel):
     state_reason = models.CharField(
         max_length=200, blank=True, help_text="Why it is degraded or disabled."
     )
+    options = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="What its transport documents; words by name, no secret.",
+    )
     version = models.IntegerField(default=1)
 
     class Meta:

@@ -4,6 +4,7 @@ from smsmarketing.gateways.transports.bandwidth import Bandwidth
 from smsmarketing.gateways.transports.base import Transport
 from smsmarketing.gateways.transports.infobip import Infobip
 from smsmarketing.gateways.transports.sinch import Sinch
+from smsmarketing.gateways.transports.smpp import Smpp
 from smsmarketing.gateways.transports.smsapi import SmsApi
 from smsmarketing.gateways.transports.telnyx import Telnyx
 from smsmarketing.gateways.transports.twilio import Twilio
@@ -16,6 +17,7 @@ _ALL: tuple[Transport, ...] = (
     Infobip(),
     Sinch(),
     SmsApi(),
+    Smpp(),
     Telnyx(),
     Twilio(),
     VertexSms(),
@@ -28,6 +30,11 @@ _REGISTRY: dict[str, Transport] = {transport.name: transport for transport in _A
 def names() -> tuple[str, ...]:
     """The transports there are, for choices on a gateway."""
     return tuple(sorted(_REGISTRY))
+
+
+def bound_names() -> tuple[str, ...]:
+    """The transports whose gateways a process of its own is bound to."""
+    return tuple(name for name in names() if _REGISTRY[name].capabilities.long_lived)
 
 
 def get(name: str) -> Transport:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smsmarketing.gateways.rules.part_ids import id_canonical, id_forms
 from smsmarketing.gateways.transports.base import (
     ERROR_CLASSES,
     RECEIPT_STATUSES,
@@ -17,7 +18,6 @@ from smsmarketing.gateways.transports.base import (
     TransportDataError,
 )
 from smsmarketing.gateways.transports.smpp import Smpp
-from smsmarketing.gateways.transports.smpp.identifiers import id_canonical, id_forms
 from smsmarketing.gateways.transports.smpp.messages import (
     Address,
     ShortMessage,

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("gateways", "0040_message_hash")]
+    dependencies = [("gateways", "0045_delivery_data")]
 
     operations = [
         migrations.AddField(

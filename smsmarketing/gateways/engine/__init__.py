@@ -6,7 +6,7 @@ perf.md §4) on libcurl's multi interface and calls `on_result` once for each. A
 one thread and lives as long as its worker, so connections are reused between calls. It knows no
 database and no Django.
 
-Two promises decide whether a message may ever be sent again:
+Three promises decide whether a message may ever be sent again:
 
 - A request is put on the wire at most once. libcurl repeats a POST by itself when a kept connection
 dies before the
@@ -14,6 +14,8 @@ dies before the
   through a read callback that cannot be rewound, so libcurl must fail instead of repeating (seen
   with libcurl 8.23: two submits became three at the server with POSTFIELDS, and stayed two with the
   callback).
+- A GET has no body to watch: it gets a connection of its own, which libcurl does not repeat, and
+counts as sent from the moment that the connection is up.
 - `NoAnswer.sent` is False only when no byte of the body was handed to libcurl. A provider cannot
 accept a POST whose body
   it never got, whatever the error was called.

@@ -1,5 +1,6 @@
 """One request on one libcurl handle: what is sent, what is read, and how the end of it is told."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pycurl
@@ -71,7 +72,9 @@ class Slot:
     def __init__(self, ca_file: str, max_response_bytes: int, connections: Connections) -> None:
         self._connections = connections
         self._opened: list[int] = []
-        self._fresh = False
+        self._fresh = self._bare = False
+        self._reached = self._barred = False
+        self._may_connect: Callable[[str], bool] | None = None
         self.stale = False
         self.key: object = None
         self._body = b""
@@ -110,11 +113,12 @@ class Slot:
         """Set what differs from this handle's last request; setting it all costs more than a
         submit.
 
-        Raises ValueError for a request without a body: that could neither be kept from being
-        repeated by libcurl nor be told to have left (see the package's text).
+        Raises ValueError for a request without a body that is no GET. A GET without a body gets a
+        connection of its own, since libcurl repeats it on a kept one that died, and counts as sent
+        from the moment the connection is up.
         """
-        if not request.body:
-            raise ValueError("The engine sends requests with a body only.")
+        if not request.body and request.method != "GET":
+            raise ValueError("The engine sends requests with a body, or GET.")
         curl = self.curl
         if request.url != self._url:
             self._url = ""
@@ -133,14 +137,9 @@ class Slot:
             curl.setopt(curl.CONNECTTIMEOUT_MS, max(1, round(connect_s * 1000)))
             curl.setopt(curl.TIMEOUT_MS, max(1, round((connect_s + read_s) * 1000)))
             self._timeout = request.timeout
-        if request.method != self._method:
-            curl.setopt(curl.POST, 1)
-            curl.setopt(curl.CUSTOMREQUEST, request.method)
-            self._method = request.method
-        curl.setopt(curl.POSTFIELDSIZE, len(request.body))
-        if self._fresh:
-            curl.setopt(curl.FRESH_CONNECT, 0)
-            self._fresh = False
+        self._method_set(request)
+        self._may_connect = request.may_connect
+        self._reached = self._barred = False
         self._opened.clear()
         self.key = key
         self._body = request.body
@@ -148,6 +147,27 @@ class Slot:
         self._left = self._cap
         self._lines.clear()
         self._chunks.clear()
+
+    def _method_set(self, request: SubmitRequest) -> None:
+        """The method, and a connection of its own for what has no body."""
+        curl = self.curl
+        if request.method != self._method:
+            self._method = ""
+            if request.method == "GET":
+                curl.setopt(curl.HTTPGET, 1)
+            else:
+                curl.setopt(curl.POST, 1)
+            curl.setopt(curl.CUSTOMREQUEST, request.method)
+            self._method = request.method
+        bare = request.method == "GET"
+        if not bare:
+            curl.setopt(curl.POSTFIELDSIZE, len(request.body))
+        if self._fresh != bare:
+            curl.setopt(curl.FRESH_CONNECT, int(bare))
+            self._fresh = bare
+        if bare != self._bare:
+            curl.setopt(curl.FORBID_REUSE, int(bare))
+            self._bare = bare
 
     def on_new_connection(self) -> None:
         """Prepare to run the same request again after a stale connection, on a new one."""
@@ -159,13 +179,20 @@ class Slot:
         self._opened.append(descriptor)
         return _SOCKOPT_OK
 
-    def _before_request(self, _peer: str, _local: str, _peer_port: int, local_port: int) -> int:
-        """Connected, nothing sent yet: the last moment to refuse a kept connection as closed."""
+    def _before_request(self, peer: str, _local: str, _peer_port: int, local_port: int) -> int:
+        """Connected, nothing sent yet: the last moment to refuse a kept connection as closed, and a
+        place where this request must not go.
+        """
+        if self._may_connect is not None and not self._may_connect(peer):
+            self._barred = True
+            return _PREREQ_ABORT
+        self._reached = True
         if self._opened:
             self._connections.opened(local_port, self._opened)
             self._opened.clear()
             return _PREREQ_OK
         self.stale = self._connections.closed(local_port)
+        self._reached = not self.stale
         return _PREREQ_ABORT if self.stale else _PREREQ_OK
 
     def _read(self, size: int) -> bytes:
@@ -190,7 +217,9 @@ class Slot:
         status, headers = _head(self._lines)
         if status >= 200:
             return Answer(status, headers, b"".join(self._chunks), code is None, seconds)
-        sent = self._offset > 0
+        if self._barred:
+            return NoAnswer("address", False, seconds)
+        sent = self._offset > 0 or (self._bare and self._reached)
         if code is None:
             return NoAnswer("protocol", sent, seconds)
         if code == pycurl.E_OPERATION_TIMEDOUT:

@@ -35,6 +35,10 @@ _FAILURES: Mapping[FailureKind, str] = {
     "connect_timeout": "The gateway did not accept a connection in time.",
     "tls": "No trusted TLS connection to the gateway could be made.",
     "bad_request": "The gateway's address is not a usable URL. Correct its base URL.",
+    "address": (
+        "The gateway's name leads into a private or reserved network. Correct its base URL; who runs"
+        " the system may allow its own network with INTEGRATIONS_ALLOW_PRIVATE_ADDRESSES."
+    ),
     "not_started": "Sending was stopped before this message was handed over.",
     "timeout": "The gateway did not answer in time; the message may be queued.",
     "reset": "The connection was lost before the answer; the message may be queued.",
@@ -138,8 +142,8 @@ def no_answer(kind: FailureKind, *, sent: bool) -> SubmitResult:
     """The absence of an answer: before anything left it is not accepted, after that ambiguous."""
     if sent:
         return refusal(Verdict("ambiguous", "ambiguous", _FAILURES[kind]), code=f"net_{kind}")
-    # TLS and URL faults do not heal by themselves: they stop the gateway like a refused token does.
-    lasting = kind in {"tls", "bad_request"}
+    # TLS, URL and address faults do not heal by themselves: they stop the gateway like a refused token does.
+    lasting = kind in {"tls", "bad_request", "address"}
     return refusal(
         Verdict("retryable", "auth" if lasting else "soft", _FAILURES[kind]), code=f"net_{kind}"
     )

@@ -9,7 +9,7 @@ Nothing in a `repr` shows a phone number, a message body or a credential: the fi
 are excluded.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -61,6 +61,7 @@ FailureKind = Literal[
     "connect_timeout",
     "tls",
     "bad_request",
+    "address",
     "not_started",
     "timeout",
     "reset",
@@ -114,6 +115,8 @@ class TransportConfig:
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     options: Mapping[str, str] = field(default_factory=dict)
     timeout: Timeout = DEFAULT_TIMEOUT
+    may_connect: Callable[[str], bool] | None = field(default=None, repr=False, compare=False)
+    """Whether an IP address may be connected to; None = any. Set for addresses that people enter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +157,8 @@ class SubmitRequest:
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     body: bytes = field(repr=False)
     timeout: Timeout = DEFAULT_TIMEOUT
+    may_connect: Callable[[str], bool] | None = field(default=None, repr=False, compare=False)
+    """As in the config: asked with the peer's IP address before anything is sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -369,3 +374,7 @@ class Transport(Protocol):
         ...
 
     def webhook_ack(self) -> WebhookAck: ...
+
+    def webhook_ack_of(self, events: Sequence[WebhookEvent]) -> WebhookAck:
+        """The same for a call with these events, where the answer names what came."""
+        ...

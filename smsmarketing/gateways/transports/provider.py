@@ -5,7 +5,7 @@ made of: headers, replies, receipts.
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -23,6 +23,7 @@ from smsmarketing.gateways.transports.base import (
     TransportDataError,
     WebhookAck,
     WebhookCall,
+    WebhookEvent,
 )
 from smsmarketing.gateways.transports.inbound import MAX_TEXT_CHARACTERS, address_normal
 
@@ -45,6 +46,9 @@ class Provider:
 
     def webhook_ack(self) -> WebhookAck:
         return WebhookAck(200, "text/plain; charset=utf-8", b"")
+
+    def webhook_ack_of(self, events: Sequence[WebhookEvent]) -> WebhookAck:
+        return self.webhook_ack()
 
 
 @lru_cache(maxsize=256)

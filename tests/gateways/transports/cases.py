@@ -10,10 +10,13 @@ from urllib.parse import urlencode
 
 from smsmarketing.gateways import transports
 from smsmarketing.gateways.transports.base import OutboundMessage, Transport, TransportConfig
+from smsmarketing.gateways.transports.generic import Definition, GenericHttp
+from tools.embedded.place import CHECKOUT
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 NUMBER = "+37069912345"
+DEFINITIONS = CHECKOUT / "smsmarketing/gateways/data/definitions"
 
 
 def message(**changes: Any) -> OutboundMessage:
@@ -58,13 +61,22 @@ class Case:
     ids_in_body: bool = False
     """Whether a receipt carries our id itself, without the address."""
 
+    definition: str = ""
+    """Shipped definition, for the transport that is made of one."""
+
     @property
     def transport(self) -> Transport:
-        return transports.get(self.name)
+        return shipped(self.definition) if self.definition else transports.get(self.name)
 
     @property
     def config(self) -> TransportConfig:
         return TransportConfig(base_url="https://api.example", credentials=self.credentials)
+
+
+def shipped(key: str) -> GenericHttp:
+    """The transport of a shipped definition."""
+    content = json.loads((DEFINITIONS / f"{key}.json").read_text(encoding="utf-8"))
+    return GenericHttp(Definition.model_validate(content))
 
 
 def _telnyx(status: str, *codes: str, kind: str = "message.finalized") -> bytes:
@@ -134,6 +146,70 @@ def _sinch(status: str, code: int) -> bytes:
 
 
 CASES: tuple[Case, ...] = (
+    Case(
+        name="generic",
+        definition="jasmin",
+        credentials={"username": "secret-value-1", "password": "pw"},
+        path="/send",
+        accepted=(200, b'Success "0db1b5a1-8b6a-4b6b-9a5e-4f5ae1a4a4a1"'),
+        accepted_id="0db1b5a1-8b6a-4b6b-9a5e-4f5ae1a4a4a1",
+        parts=None,
+        refusals=(
+            (403, b'Error "Authentication failure"', "rejected", "auth", "refused"),
+            (412, b'Error "No route found"', "rejected", "account", "refused"),
+            (
+                400,
+                b'Error "Mandatory argument [to] is not found."',
+                "rejected",
+                "content",
+                "refused",
+            ),
+            (500, b'Error "Cannot send submit_sm"', "ambiguous", "ambiguous", "http_500"),
+        ),
+        content_type=FORM,
+        receipts=(
+            (form(id="u1", level=1, message_status="ESME_ROK"), "accepted", None),
+            (
+                form(id="u1", level=2, message_status="DELIVRD", id_smsc="7", err="000"),
+                "delivered",
+                None,
+            ),
+            (form(id="u1", level=2, message_status="UNDELIV"), "undelivered", "UNDELIV"),
+            (form(id="u1", level=2, message_status="STRANGE"), "unknown", None),
+        ),
+        reply=form(
+            id="r1",
+            **{"from": NUMBER[1:], "origin-connector": "smsc1"},
+            to="37060000001",
+            content="STOP",
+        ),
+        ack=b"ACK/Jasmin",
+    ),
+    Case(
+        name="generic",
+        definition="every8d",
+        credentials={"uid": "secret-value-1", "pwd": "pw"},
+        path="/API21/HTTP/sendSMS.ashx",
+        accepted=(200, b"79.0,1,1.0,0,d0ad6380-4842-46a5-a1eb-9888e78fefd8"),
+        accepted_id="d0ad6380-4842-46a5-a1eb-9888e78fefd8",
+        parts=None,
+        refusals=(
+            (200, b"-100,no such user", "rejected", "auth", "-100"),
+            (200, b"-41,bad number", "rejected", "hard", "-41"),
+            (200, b"-999,new fault", "retryable", "soft", "-999"),
+            (200, b"79.0,0,0,1,", "ambiguous", "ambiguous", "http_200"),
+        ),
+        content_type=FORM,
+        receipts=(
+            (form(BatchID="b1", RM=NUMBER, RT="20261128120000", STATUS="100"), "delivered", None),
+            (form(BatchID="b1", RM=NUMBER, STATUS="103"), "undelivered", "103"),
+            (form(BatchID="b1", RM=NUMBER, STATUS="107"), "expired", None),
+            (form(BatchID="b1", RM=NUMBER, STATUS="4711"), "unknown", None),
+        ),
+        reply=form(BatchID="b2", RM=NUMBER, STATUS="999", SM="STOP"),
+        reply_to="",
+        ack=b"OK",
+    ),
     Case(
         name="vertexsms",
         credentials={"token": "secret-value-1"},

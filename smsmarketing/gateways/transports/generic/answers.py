@@ -56,9 +56,9 @@ def answer_understood(
         steps.append(f"The body was read as {answer.read}.")
     except TransportDataError as exc:
         steps.append(f"The body cannot be read as {answer.read}: {exc}")
-    accepted = 200 <= status < 300 and _first(
-        "accepted", answer.accepted, status, said, steps
-    ) is not None
+    accepted = (
+        200 <= status < 300 and _first("accepted", answer.accepted, status, said, steps) is not None
+    )
     duplicate = _first("duplicate", answer.duplicate, status, said, steps) is not None
     refused = _first("refused", answer.refused, status, said, steps)
     if (accepted or duplicate) and refused is not None:
@@ -74,7 +74,9 @@ def answer_understood(
         steps.append("Accepted by its status, but the body cannot be read: ambiguous.")
         return Understood(_doubt(definition, "The answer cannot be read", body), steps)
     if refused is not None:
-        result = _refused(definition, errors, answer.refused[refused].error_class, said, headers, body)
+        result = _refused(
+            definition, errors, answer.refused[refused].error_class, said, headers, body
+        )
         steps.append(f"Refused: {result.error_text}")
         return Understood(result, steps)
     return Understood(_by_status(definition, status, headers, body, steps), steps)
@@ -160,7 +162,9 @@ def _by_status(
 
 def _doubt(definition: Definition, why: str, body: bytes) -> SubmitResult:
     return refusal(
-        Verdict("ambiguous", "ambiguous", f"{why} ({definition.label}); the message may be queued."),
+        Verdict(
+            "ambiguous", "ambiguous", f"{why} ({definition.label}); the message may be queued."
+        ),
         code="unclear",
         raw=body,
     )

@@ -46,10 +46,9 @@ def call_events(
     said = call_read(webhook.read, webhook.charset, headers, body)
     events = []
     for each in _each(webhook, said):
-        if webhook.reply is not None and all(each.fits(test) for test in webhook.reply.when):
-            if webhook.reply.when or not _is_receipt(webhook.receipt, each):
-                events.append(_reply(webhook, webhook.reply, each))
-                continue
+        if webhook.reply is not None and _is_reply(webhook.reply, webhook.receipt, each):
+            events.append(_reply(webhook, webhook.reply, each))
+            continue
         if _is_receipt(webhook.receipt, each) and webhook.receipt is not None:
             events.append(_receipt(definition, webhook, webhook.receipt, errors, each, query))
             continue
@@ -66,6 +65,13 @@ def _each(webhook: Webhook, said: Said) -> list[Said]:
     if len(found) > _MOST_EVENTS:
         raise TransportDataError("too_many", f"The call has more than {_MOST_EVENTS} events.")
     return [Said(said.form, "", each, said.headers) for each in found]
+
+
+def _is_reply(reply: ReplyMap, receipt: ReceiptMap | None, said: Said) -> bool:
+    """Its tests fit; without tests, whatever is no receipt."""
+    if not reply.when:
+        return not _is_receipt(receipt, said)
+    return all(said.fits(test) for test in reply.when)
 
 
 def _is_receipt(receipt: ReceiptMap | None, said: Said) -> bool:

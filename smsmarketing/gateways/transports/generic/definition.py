@@ -7,154 +7,24 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from smsmarketing.gateways.transports.base import ErrorClass, ReceiptStatus
-from smsmarketing.operations.types import Input
+from smsmarketing.gateways.transports.generic.sending import (
+    Charset,
+    Pair,
+    Secret,
+    Shape,
+    Submit,
+    TimeFormat,
+)
 
-Charset = Literal["utf-8", "big5", "latin-1", "ascii"]
-TimeFormat = Literal["iso", "unix", "compact", "compact_minutes"]
 AnswerForm = Literal["json", "lines", "csv", "text"]
+Method = Literal["GET", "POST"]
 CallForm = Literal["form", "json", "lines"]
 Place = Annotated[str, Field(max_length=120)]
 Pattern = Annotated[str, Field(max_length=120)]
 Sentence = Annotated[str, Field(max_length=160)]
 
 
-class Secret(Input):
-    """One thing a person enters at the server before the gateway can be used."""
-
-    name: str = Field(
-        pattern="^[a-z][a-z0-9_]{0,29}$",
-        max_length=30,
-        description="Name in templates: {credential.<name>}.",
-    )
-    label: str = Field(min_length=1, max_length=60, description="What people are asked for.")
-    required: bool = Field(default=True, description="False when it may be left empty.")
-
-
-class Pair(Input):
-    """One field of a query, form or header."""
-
-    name: str = Field(
-        pattern=r"^[A-Za-z0-9_.:\[\]-]{1,60}$", max_length=60, description="Name of the field."
-    )
-    value: str = Field(
-        default="",
-        max_length=600,
-        description="Template: plain text with placeholders like {to}, {text}, {credential.token}.",
-    )
-    only: Literal["always", "gsm", "unicode"] = Field(
-        default="always",
-        description="Sent always, only when GSM-7 holds the text, or only when it does not.",
-    )
-    optional: bool = Field(
-        default=False, description="Left out when a placeholder in it has no value."
-    )
-
-
-class Auth(Input):
-    """How the account is proven, besides fields that hold credentials."""
-
-    kind: Literal["none", "basic", "bearer", "header", "query"] = Field(
-        default="none", description="none, basic, bearer, header (of any name) or query (in the URL)."
-    )
-    name: str = Field(
-        default="",
-        pattern=r"^[A-Za-z0-9_.-]{0,60}$",
-        max_length=60,
-        description="Name of the header or of the query field; empty for the other kinds.",
-    )
-    user: str = Field(
-        default="", max_length=200, description="Template of the user name; for basic only."
-    )
-    secret: str = Field(
-        default="", max_length=300, description="Template of the secret, e.g. {credential.token}."
-    )
-
-
-class Submit(Input):
-    """How one message becomes one request."""
-
-    method: Literal["POST", "PUT", "GET"] = Field(default="POST", description="HTTP method.")
-    path: str = Field(
-        default="/",
-        pattern="^/",
-        max_length=300,
-        description="Path below the gateway's base URL; a template.",
-    )
-    query: list[Pair] = Field(
-        default_factory=list, max_length=40, description="Fields in the URL's query."
-    )
-    headers: list[Pair] = Field(
-        default_factory=list, max_length=20, description="Further headers of the request."
-    )
-    auth: Auth = Field(default_factory=Auth, description="How the account is proven.")
-    body: Literal["form", "json", "text", "none"] = Field(
-        default="form", description="Kind of body: URL-encoded form, JSON, text (XML too) or none."
-    )
-    form: list[Pair] = Field(
-        default_factory=list, max_length=60, description="Fields of a form body."
-    )
-    json_text: str = Field(
-        default="",
-        max_length=4000,
-        description=(
-            "JSON of a JSON body; placeholders stand inside its strings. A string that is one"
-            " placeholder with |int becomes a number."
-        ),
-    )
-    text: str = Field(
-        default="",
-        max_length=4000,
-        description="Text of a text body; each placeholder needs an escape like |xml.",
-    )
-    content_type: str = Field(
-        default="",
-        pattern=r"^[A-Za-z0-9 /;=.+-]{0,80}$",
-        max_length=80,
-        description="Content-Type of a text body.",
-    )
-    charset: Charset = Field(
-        default="utf-8", description="Characters of the URL and the body; no other is replaced."
-    )
-    number_format: Literal["e164", "digits", "double_zero", "national"] = Field(
-        default="digits",
-        description="{to} as +886912..., 886912..., 00886912... or 0912... (national).",
-    )
-    country_code: str = Field(
-        default="",
-        pattern="^[0-9]{0,4}$",
-        max_length=4,
-        description="Calling code of national numbers; others are refused.",
-    )
-    trunk_prefix: str = Field(
-        default="0", pattern="^[0-9]{0,2}$", max_length=2, description="Put before national numbers."
-    )
-    newline: Literal["keep", "crlf", "ack"] = Field(
-        default="keep", description="A line break as it is, as CR LF, or as character 6 (Mitake)."
-    )
-    time_format: TimeFormat = Field(
-        default="iso",
-        description="{expires_at} as ISO 8601, seconds since 1970, YYYYMMDDHHMMSS or YYYYMMDDHHMM.",
-    )
-    time_zone: str = Field(
-        default="UTC", max_length=40, description="IANA zone of times without an offset."
-    )
-    validity_least_s: int = Field(
-        default=0, ge=0, le=2_592_000, description="Shortest validity that may be asked, seconds."
-    )
-    validity_most_s: int = Field(
-        default=0,
-        ge=0,
-        le=2_592_000,
-        description="Longest validity, seconds; 0 = the provider takes none.",
-    )
-    test: list[Pair] = Field(
-        default_factory=list,
-        max_length=5,
-        description="Fields that switch the provider's own test mode on, e.g. test=1.",
-    )
-
-
-class Find(Input):
+class Find(Shape):
     """Where one value stands."""
 
     place: Literal["body", "header"] = Field(default="body", description="In the body or a header.")
@@ -179,7 +49,7 @@ class Test(Find):
     )
 
 
-class Rule(Input):
+class Rule(Shape):
     """When an answer means something: its status lies in the range and all tests fit."""
 
     status_from: int = Field(default=200, ge=100, le=599, description="Lowest HTTP status.")
@@ -201,7 +71,7 @@ class Refusal(Rule):
     )
 
 
-class Code(Input):
+class Code(Shape):
     """One code of the provider."""
 
     code: str = Field(min_length=1, max_length=32, description="The code as it comes.")
@@ -209,7 +79,7 @@ class Code(Input):
     meaning: Sentence = Field(description="A sentence for people, with a full stop.")
 
 
-class Answer(Input):
+class Answer(Shape):
     """What the answer to a submit means. What no rule fits, or what fits both sides, is ambiguous."""
 
     read: AnswerForm = Field(
@@ -237,7 +107,9 @@ class Answer(Input):
     )
     code: Find | None = Field(default=None, description="The error code of a refusal.")
     codes: list[Code] = Field(
-        default_factory=list, max_length=200, description="Meaning of codes in answers and receipts."
+        default_factory=list,
+        max_length=200,
+        description="Meaning of codes in answers and receipts.",
     )
     parts: Find | None = Field(default=None, description="Billed parts, when it tells them.")
     price: Find | None = Field(default=None, description="Price of the message, when it tells it.")
@@ -254,7 +126,7 @@ class Answer(Input):
     )
 
 
-class Word(Input):
+class Word(Shape):
     """One status word of a receipt."""
 
     word: str = Field(min_length=1, max_length=32, description="The word as it comes.")
@@ -267,7 +139,7 @@ class Word(Input):
     meaning: Sentence = Field(default="", description="A sentence for people, or nothing.")
 
 
-class ReceiptMap(Input):
+class ReceiptMap(Shape):
     """Which fields of a call are a delivery receipt."""
 
     when: list[Test] = Field(
@@ -287,7 +159,7 @@ class ReceiptMap(Input):
     price: Find | None = Field(default=None, description="Price of the message.")
 
 
-class ReplyMap(Input):
+class ReplyMap(Shape):
     """Which fields of a call are a text that a person wrote."""
 
     when: list[Test] = Field(
@@ -306,7 +178,7 @@ class ReplyMap(Input):
     at: Find | None = Field(default=None, description="When it came in.")
 
 
-class Ack(Input):
+class Ack(Shape):
     """The answer without which the provider repeats a call."""
 
     status: int = Field(default=200, ge=200, le=299, description="HTTP status.")
@@ -321,7 +193,7 @@ class Ack(Input):
     )
 
 
-class Token(Input):
+class Token(Shape):
     """A shared secret in each call, compared in constant time."""
 
     place: Literal["field", "header"] = Field(description="A field of the call, or a header.")
@@ -335,11 +207,11 @@ class Token(Input):
     )
 
 
-class Webhook(Input):
+class Webhook(Shape):
     """What the provider calls us with."""
 
-    methods: list[Literal["GET", "POST"]] = Field(
-        default_factory=lambda: ["POST"], min_length=1, max_length=2, description="How it calls."
+    methods: list[Method] = Field(
+        default=["POST"], min_length=1, max_length=2, description="How it calls."
     )
     read: CallForm = Field(
         default="form", description="Form fields (a GET's query too), JSON, or lines of key=value."
@@ -360,7 +232,7 @@ class Webhook(Input):
     )
 
 
-class LoginCheck(Input):
+class LoginCheck(Shape):
     """A call that proves the account and sends nothing, such as the balance."""
 
     method: Literal["GET", "POST"] = Field(default="GET", description="HTTP method.")
@@ -375,7 +247,7 @@ class LoginCheck(Input):
     )
 
 
-class Definition(Input):
+class Definition(Shape):
     """A gateway as data."""
 
     label: str = Field(min_length=2, max_length=40, description="The provider's name for people.")

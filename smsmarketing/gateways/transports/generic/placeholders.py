@@ -150,5 +150,7 @@ def _gsm_octets(value: str) -> bytes:
         elif (position := GSM_BASIC.find(character)) >= 0:
             octets.append(position if position < _ESCAPE else position + 1)
         else:
-            raise TransportDataError("charset", "The text has a character that GSM-7 does not have.")
+            raise TransportDataError(
+                "charset", "The text has a character that GSM-7 does not have."
+            )
     return bytes(octets)

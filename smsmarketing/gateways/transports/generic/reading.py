@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 
 from smsmarketing.gateways.transports import payload
 from smsmarketing.gateways.transports.base import MAX_WEBHOOK_BYTES, TransportDataError
-from smsmarketing.gateways.transports.generic.definition import Find, Rule, Test, TimeFormat
+from smsmarketing.gateways.transports.generic.definition import Find, Rule, Test
 from smsmarketing.gateways.transports.generic.patterns import pattern_search
+from smsmarketing.gateways.transports.generic.sending import TimeFormat
 
 _MOST_LINES: Final = 400
 _MOST_FIELDS: Final = 60
@@ -86,9 +87,7 @@ def answer_read(form: str, charset: str, headers: Mapping[str, str], body: bytes
 def call_read(form: str, charset: str, headers: Mapping[str, str], body: bytes) -> Said:
     """Read a webhook call. Raises TransportDataError when it is not of that form."""
     if len(body) > MAX_WEBHOOK_BYTES:
-        raise TransportDataError(
-            "too_large", f"The body has more than {MAX_WEBHOOK_BYTES} bytes."
-        )
+        raise TransportDataError("too_large", f"The body has more than {MAX_WEBHOOK_BYTES} bytes.")
     if not body.strip():
         raise TransportDataError("empty", "The body is empty.")
     if form == "form":
@@ -121,10 +120,8 @@ def moment_of(value: str | None, time_format: TimeFormat, zone: str) -> datetime
         if time_format == "unix":
             digits = text.partition(".")[0]
             return datetime.fromtimestamp(int(digits[:10]), UTC) if digits.isdecimal() else None
-        if time_format == "iso":
-            found = datetime.fromisoformat(text)
-        else:
-            found = datetime.strptime(text, _TIMES[time_format])  # noqa: DTZ007  # the zone follows
+        form = _TIMES.get(time_format)
+        found = datetime.strptime(text, form) if form else datetime.fromisoformat(text)  # noqa: DTZ007
         return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -15,13 +15,7 @@ from smsmarketing.gateways.transports.base import (
     TransportConfig,
     TransportDataError,
 )
-from smsmarketing.gateways.transports.generic.definition import (
-    Auth,
-    Definition,
-    LoginCheck,
-    Pair,
-    Submit,
-)
+from smsmarketing.gateways.transports.generic.definition import Definition, LoginCheck
 from smsmarketing.gateways.transports.generic.placeholders import (
     CREDENTIAL,
     encoded,
@@ -29,6 +23,7 @@ from smsmarketing.gateways.transports.generic.placeholders import (
     template_names,
 )
 from smsmarketing.gateways.transports.generic.reading import moment_text
+from smsmarketing.gateways.transports.generic.sending import Auth, Pair, Submit
 from smsmarketing.gateways.transports.provider import basic_login
 
 FORM: Final = "application/x-www-form-urlencoded"
@@ -198,9 +193,7 @@ def _json_filled(value: object, values: Mapping[str, str], charset: str) -> obje
     if isinstance(value, dict):
         members = {name: _json_filled(each, values, charset) for name, each in value.items()}
         return {
-            name: each
-            for name, each in members.items()
-            if each is not None or value[name] is None
+            name: each for name, each in members.items() if each is not None or value[name] is None
         }
     return value
 

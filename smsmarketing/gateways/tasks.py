@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from smsmarketing.gateways import dispatch, intake
+from smsmarketing.gateways.services.money_alerts import balances_watch
 from smsmarketing.gateways.services.part_ids import part_ids_expire
 from smsmarketing.gateways.services.retention import texts_expire
 
@@ -14,6 +15,7 @@ BEAT = {
     "gateways.opt_in_requests_send": 15.0,
     "gateways.texts_expire": 3600.0,
     "gateways.part_ids_expire": 3600.0,
+    "gateways.balances_watch": 60.0,
 }
 """Seconds between starts. Tasks expire: while a queue is long the sweep asks again and again."""
 
@@ -66,3 +68,9 @@ def texts_expire_task() -> None:
 def part_ids_expire_task() -> None:
     """Forget gateways' ids of parts whose receipts cannot come any more."""
     part_ids_expire()
+
+
+@shared_task(name="gateways.balances_watch", expires=60)
+def balances_watch_task() -> None:
+    """Tell of prepaid balances that fell below their alert."""
+    balances_watch()

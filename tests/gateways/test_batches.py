@@ -166,7 +166,7 @@ def test_more_parts_than_the_quota_are_refused(world: World) -> None:
         world.team, month=timezone.now().date(), message_limit=2, money_limit=Decimal(100)
     )
     error = refused(world.batch(world.contacts(3), release=False), QuotaExceeded)
-    assert error.details == {"needed_parts": 3, "left_parts": 2}
+    assert error.details == {"needed_parts": 3, "left_parts": 2, "limit_of": "team"}
 
 
 def test_more_money_than_the_budget_is_refused(world: World) -> None:

@@ -189,7 +189,9 @@ def valid(desk: Desk) -> Valid:
         "numbers": ["+447400123499"],
         "note": "because of parity",
         "new_tag": "parity-new",
+        "money_limit": "100.00",
         "operations": ["segments.create"],
+        "parts_limit": 1000,
         "other_contact_id": AudienceMember.objects.filter(audience=desk.audience)
         .latest("pk")
         .contact_id,
@@ -205,6 +207,7 @@ def valid(desk: Desk) -> Valid:
         "tag": "parity",
         "source": "parity",
         "suppression_id": blocked.pk,
+        "team_id": world.team.pk,
         "text": "STOP",
         "time_zone": "Europe/Vilnius",
         "token_id": NOWHERE,
@@ -214,6 +217,7 @@ def valid(desk: Desk) -> Valid:
         "value": "Parity",
     }
     extra: dict[str, dict[str, Any]] = {
+        "exchange_rates.import": {"content": "base,quote,rate\nEUR,USD,1.08\n"},
         "messages.explain": {"contact_id": contact.pk},
         "audiences.add_contacts": {"contact_ids": [contact.pk]},
         "audiences.remove_contacts": {"contact_ids": [contact.pk]},

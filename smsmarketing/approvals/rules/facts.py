@@ -40,6 +40,7 @@ FACTS: dict[str, Fact] = {
     "overwrites": Fact("flag", "recorded results are replaced"),
     "payment_link": Fact("flag", "a link to a payment page"),
     "price_change_percent": Fact("number", "largest change of a known price, in percent"),
+    "raises_limit": Fact("flag", "more may be spent than before"),
     "purpose": Fact("word", "purpose"),
     "recipients": Fact("number", "recipients"),
     "sensitive": Fact("flag", "a sensitive landing page"),

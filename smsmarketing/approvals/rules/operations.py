@@ -80,7 +80,10 @@ TOPICS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
         "Gateways and policies",
         ("gateways.save", "gateways.update", "approval_policies.save", "webhooks.save"),
     ),
-    "money": ("Prices, limits and bills", ("rates.import", "rates.save")),
+    "money": (
+        "Prices, limits and bills",
+        ("rates.import", "rates.save", "exchange_rates.import", "quotas.save"),
+    ),
     "reporting": (
         "Results and notifications",
         ("performance_snapshot.record", "review_notification.send"),

@@ -11,8 +11,8 @@ from pydantic import Field
 from smsmarketing.campaigns.operations.campaigns_read import CAMPAIGN_TARGET, CampaignIn
 from smsmarketing.campaigns.operations.segments import ExclusionCount, exclusions_of
 from smsmarketing.campaigns.plan import AudiencePlan, CostPlan
+from smsmarketing.campaigns.services.budget import balance_warning, budget_room
 from smsmarketing.campaigns.services.content import campaign_plan, cost_ceiling, links_of
-from smsmarketing.gateways.selectors.limits import quota_current, quota_left
 from smsmarketing.operations import registry
 from smsmarketing.operations.previews import preview_store
 from smsmarketing.operations.types import Context, Kind, Money, Operation, Output, RestRoute
@@ -24,6 +24,7 @@ class CostLine(Output):
     country: str = Field(description="ISO 3166-1 alpha-2.")
     recipients: int = Field(description="Sendable contacts.")
     rate: Money = Field(description="Price of one part.")
+    rate_basis: str = Field(description="Which price it is, when the country has several.")
     parts_worst: int = Field(description="Parts in the worst case.")
     parts_expected: int = Field(description="Parts expected from real values.")
     worst: Money = Field(description="Cost in the worst case.")
@@ -65,6 +66,18 @@ class CostOut(Output):
     short_links: list[str] = Field(description="Links; they add no cost of their own.")
     quota_parts_left: int | None = Field(description="Parts left this month; null without a quota.")
     budget_left: Money | None = Field(description="Money left this month; null without a quota.")
+    budget_worst: Money | None = Field(
+        description="Worst case in the budget's currency, at the stored exchange rate."
+    )
+    exchange_rate: str | None = Field(
+        description="Budget currency per unit of the gateway's; null when they are the same."
+    )
+    gateway_balance: Money | None = Field(
+        description="Prepaid balance as last read; null when the gateway tells none."
+    )
+    balance_warning: str = Field(
+        description="A sentence when the balance may not carry the send; else empty."
+    )
     over_quota: bool = Field(
         description="True when the worst case does not fit into quota or budget, or there is no quota."
     )
@@ -85,6 +98,7 @@ def _lines(cost: CostPlan) -> list[CostLine]:
             country=line.country,
             recipients=line.recipients,
             rate=_money(line.price, cost.currency),
+            rate_basis=line.basis,
             parts_worst=line.parts_worst,
             parts_expected=line.parts_expected,
             worst=_money(line.worst, cost.currency),
@@ -124,8 +138,7 @@ def _kept(context: Context, audience: AudiencePlan, cost: CostPlan) -> UUID:
 def _cost(context: Context, data: CampaignIn) -> CostOut:
     campaign = context.target
     audience, cost, _fit = campaign_plan(campaign, now=context.now)
-    quota = quota_current(campaign.team_id, context.now)
-    parts_left, money_left = quota_left(quota) if quota else (None, None)
+    room = budget_room(campaign, cost, now=context.now)
 
     def money(amount: Decimal) -> Money:
         return _money(amount, cost.currency)
@@ -152,13 +165,15 @@ def _cost(context: Context, data: CampaignIn) -> CostOut:
         ],
         held_without_time_zone=audience.held_without_zone,
         short_links=links_of(campaign),
-        quota_parts_left=parts_left,
-        budget_left=money(money_left) if money_left is not None else None,
-        over_quota=parts_left is None
-        or money_left is None
-        or (quota is not None and quota.currency != cost.currency)
-        or cost.parts_worst > parts_left
-        or cost.worst > money_left,
+        quota_parts_left=room.parts_left,
+        budget_left=_money(room.money_left, room.currency) if room.money_left is not None else None,
+        budget_worst=_money(room.worst, room.currency) if room.worst is not None else None,
+        exchange_rate=room.exchange_rate,
+        gateway_balance=money(campaign.gateway.balance)
+        if campaign.gateway.balance is not None
+        else None,
+        balance_warning=balance_warning(campaign.gateway, cost),
+        over_quota=room.over,
         estimated_rate_from=cost.rates_oldest_at,
         billing_differences=(
             "Billed parts may differ where a name changes the encoding; the gateway's part count "

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from smsmarketing.campaigns.plan.audience import AudiencePlan
 from smsmarketing.campaigns.plan.text import TextPlan
+from smsmarketing.gateways.selectors.rates import rate_basis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,7 @@ class CountryCost:
     worst: Decimal
     expected: Decimal
     best: Decimal
+    basis: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,7 @@ def cost_plan(audience: AudiencePlan, text: TextPlan, *, currency: str) -> CostP
                 worst=price * recipients * text.parts_worst,
                 expected=price * parts_expected,
                 best=price * recipients * text.parts_best,
+                basis=rate_basis(audience.rates[country]),
             )
         )
     used = [audience.rates[line.country].fetched_at for line in lines]

@@ -15,7 +15,7 @@ from smsmarketing.campaigns.plan.statement import SENDABLE
 from smsmarketing.campaigns.plan.text import RowRenderer
 from smsmarketing.contacts.criteria import criteria_compile
 from smsmarketing.gateways.models import Batch
-from smsmarketing.gateways.selectors.rates import rates_current
+from smsmarketing.gateways.selectors.rates import rates_current, rates_fresh_check
 from smsmarketing.gateways.services import MessageRow, messages_copy, messages_insert
 
 if TYPE_CHECKING:
@@ -40,7 +40,10 @@ class FrozenPlan:
 
 
 def plan_freeze(request: PlanRequest, renderer: RowRenderer) -> FrozenPlan:
-    """Run the decision statement once and keep its rows, with what the text needs, until the transaction ends."""
+    """Run the decision statement once and keep its rows, with what the text needs, until the transaction ends.
+
+    Raises RatesUnavailable when a price that would be used is stale.
+    """
     rates = rates_current(request.gateway, None, request.now)
     statement = statement_for(request, rates, criteria_compile(request.criteria, now=request.now))
     columns = [f"{column} AS v{number}" for number, column in enumerate(renderer.columns)]
@@ -50,6 +53,7 @@ def plan_freeze(request: PlanRequest, renderer: RowRenderer) -> FrozenPlan:
         cursor.execute(f"SELECT decision, country, count(*) FROM {_TABLE} GROUP BY 1, 2")
         counts = cursor.fetchall()
     sendable = {country: count for decision, country, count in counts if decision == SENDABLE}
+    rates_fresh_check(request.gateway, rates, sendable, request.now)
     return FrozenPlan(
         sendable=sum(sendable.values()),
         left_out=sum(count for *_, count in counts) - sum(sendable.values()),

@@ -12,7 +12,11 @@ from smsmarketing.approvals.services import request_finish, request_supersede
 from smsmarketing.campaigns.models import Campaign
 from smsmarketing.campaigns.services.content import signed_part
 from smsmarketing.campaigns.services.wall_time import planned_at
-from smsmarketing.gateways.selectors.limits import quota_current, quota_left
+from smsmarketing.gateways.models import Quota
+from smsmarketing.gateways.rules.exchange import money_convert
+from smsmarketing.gateways.selectors.exchange import exchange_now
+from smsmarketing.gateways.selectors.limits import quota_left, quotas_current
+from smsmarketing.gateways.selectors.rates import rates_current, rates_fresh_check
 from smsmarketing.operations.errors import (
     ApprovalRequired,
     BudgetExceeded,
@@ -167,31 +171,36 @@ def budget_check(campaign: Campaign, request: ActionRequest, *, now: datetime) -
     Looks at the figures of the review at their least: expected money, and the best case of parts. The exact
     reservation is made when the messages are known.
     """
-    quota = quota_current(campaign.team_id, now)
-    if quota is None:
+    quotas = quotas_current(campaign.team_id, campaign.brand_id, now)
+    if not quotas:
         raise QuotaExceeded(
             "The team has no quota. Ask an admin to set a monthly limit for the team first."
         )
     content: dict[str, Any] = request.content
-    expected = Decimal(str((content.get("cost") or {}).get("expected", 0)))
+    countries = (content.get("audience") or {}).get("countries") or []
+    rates = rates_current(campaign.gateway, countries, now)
+    rates_fresh_check(campaign.gateway, rates, countries, now)
     recipients = int((content.get("audience") or {}).get("recipients", 0))
     parts = recipients * int((content.get("text") or {}).get("parts_best", 1))
+    expected = Decimal(str((content.get("cost") or {}).get("expected", 0)))
+    for quota in quotas:
+        exchange = exchange_now(campaign.gateway.currency, quota.currency, now)
+        _fits(quota, parts, money_convert(expected, exchange.rate))
+
+
+def _fits(quota: Quota, parts: int, expected: Decimal) -> None:
+    """Refuse what does not fit into one limit."""
+    whose = "team" if quota.brand_id is None else "brand"
     parts_left, money_left = quota_left(quota)
-    if quota.currency != campaign.gateway.currency:
-        raise BudgetExceeded(
-            f"The team's budget is in {quota.currency}, this gateway bills in {campaign.gateway.currency}. Choose a "
-            "gateway that bills in the team's currency.",
-            field_errors={"gateway_id": "Its currency differs from the team's budget."},
-        )
     if parts > parts_left:
         raise QuotaExceeded(
-            f"This campaign needs at least {parts} parts and the team has {parts_left} left in {quota.month:%B %Y}. "
+            f"This campaign needs at least {parts} parts and the {whose} has {parts_left} left in {quota.month:%B %Y}. "
             "Send to fewer people or ask an admin for a higher limit.",
-            details={"needed_parts": parts, "left_parts": parts_left},
+            details={"needed_parts": parts, "left_parts": parts_left, "limit_of": whose},
         )
     if expected > money_left:
         raise BudgetExceeded(
-            f"This campaign is expected to cost {expected:f} {quota.currency} and the team has {money_left:f} left in "
-            f"{quota.month:%B %Y}. Send to fewer people or ask an admin for a higher limit.",
-            details={"needed": f"{expected:f}", "left": f"{money_left:f}"},
+            f"This campaign is expected to cost {expected:f} {quota.currency} and the {whose} has {money_left:f} left "
+            f"in {quota.month:%B %Y}. Send to fewer people or ask an admin for a higher limit.",
+            details={"needed": f"{expected:f}", "left": f"{money_left:f}", "limit_of": whose},
         )

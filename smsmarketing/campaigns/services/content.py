@@ -29,6 +29,7 @@ from smsmarketing.campaigns.services.copy import (
 from smsmarketing.campaigns.services.wall_time import schedule_resolve
 from smsmarketing.contacts.criteria import criteria_parse, criteria_words
 from smsmarketing.gateways.selectors.limits import caps_for
+from smsmarketing.gateways.selectors.rates import rates_fresh_check
 from smsmarketing.operations.canonical import sha256_hex
 
 CEILING_MARGIN = Decimal("1.05")
@@ -73,9 +74,13 @@ def campaign_fit(campaign: Campaign) -> CopyFit:
 def campaign_plan(
     campaign: Campaign, *, now: datetime, with_hours: bool = True
 ) -> tuple[AudiencePlan, CostPlan, CopyFit]:
-    """Audience, cost and copy of a campaign at `now`, from the same statement that the real send uses."""
+    """Audience, cost and copy of a campaign at `now`, from the same statement that the real send uses.
+
+    Raises RatesUnavailable when a price that would be used is stale.
+    """
     fit = campaign_fit(campaign)
     audience = audience_plan(plan_request(campaign, fit, now=now), with_hours=with_hours)
+    rates_fresh_check(campaign.gateway, audience.rates, audience.sendable_by_country, now)
     text = text_plan(fit, audience, split_mode=split_mode_of(campaign.gateway))
     return audience, cost_plan(audience, text, currency=campaign.gateway.currency), fit
 

@@ -13,7 +13,7 @@ from smsmarketing.campaigns.services.copy import split_mode_of
 from smsmarketing.contacts.rules.phone import Phone, PhoneError, phone_parse
 from smsmarketing.gateways.models import Batch
 from smsmarketing.gateways.rules.encoding import text_count
-from smsmarketing.gateways.selectors.rates import rates_current
+from smsmarketing.gateways.selectors.rates import rates_current, rates_fresh_check
 from smsmarketing.gateways.services import MessageRow, batch_create, batch_release, messages_copy
 from smsmarketing.operations.errors import Conflict, InvalidInput, RatesUnavailable
 from smsmarketing.operations.types import Actor
@@ -47,6 +47,7 @@ def campaign_test_send(
                 f"No price is known for {phone.country} on {campaign.gateway.name}; load rates first.",
                 details={"country": phone.country},
             )
+        rates_fresh_check(campaign.gateway, rates, [phone.country], now)
         rows.append(
             MessageRow(
                 None, phone.e164, phone.country, text, count.encoding, count.parts, rate.price

@@ -29,7 +29,7 @@ from smsmarketing.gateways.selectors import (
     messages_visible,
     senders_visible,
 )
-from smsmarketing.operations.surfaces.admin import OperationAdmin
+from smsmarketing.operations.surfaces.admin import OperationAdmin, OperationButton
 from smsmarketing.operations.text import untrusted_clean
 from smsmarketing.operations.types import Actor
 
@@ -44,6 +44,17 @@ class GatewayAdmin(OperationAdmin):
     list_filter = ("state",)
     search_fields = ("name", "slug")
     ordering = ("name",)
+    operation_buttons = (
+        OperationButton(
+            key="balance_alerts.save",
+            label="Balance alert",
+            icon="notifications",
+            initial=lambda row, actor: {
+                "gateway_id": row.pk,
+                "alert_below": "" if row.balance_alert is None else f"{row.balance_alert:f}",
+            },
+        ),
+    )
     fields = (
         "name",
         "slug",
@@ -60,6 +71,8 @@ class GatewayAdmin(OperationAdmin):
         "handles_stop_replies",
         "balance",
         "balance_at",
+        "balance_alert",
+        "balance_low_at",
     )
 
     def visible(self, actor: Actor) -> QuerySet[Any]:

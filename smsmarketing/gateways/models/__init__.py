@@ -3,7 +3,7 @@
 from smsmarketing.gateways.models.batch import Attempt, Batch, BatchSlice, Message
 from smsmarketing.gateways.models.bind import Bind, PartId
 from smsmarketing.gateways.models.gateway import Gateway, Rate
-from smsmarketing.gateways.models.money import FrequencyCap, LedgerEntry, Quota
+from smsmarketing.gateways.models.money import ExchangeRate, FrequencyCap, LedgerEntry, Quota
 from smsmarketing.gateways.models.receipt import InboundMessage, Receipt
 from smsmarketing.gateways.models.sender import SenderEligibility, SenderId
 
@@ -12,6 +12,7 @@ __all__ = [
     "Batch",
     "BatchSlice",
     "Bind",
+    "ExchangeRate",
     "FrequencyCap",
     "Gateway",
     "InboundMessage",

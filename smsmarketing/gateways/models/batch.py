@@ -36,6 +36,20 @@ class Batch(FSMModel):
         related_name="+",
         help_text="The month its money was reserved in.",
     )
+    brand_quota = models.ForeignKey(
+        Quota,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="The brand's own limit of that month, where it has one.",
+    )
+    exchange_rate = models.DecimalField(
+        max_digits=20,
+        decimal_places=10,
+        default=1,
+        help_text="The budget's currency per unit of its own, frozen at its release.",
+    )
+    exchange_source = models.CharField(max_length=24, blank=True)
     label = models.CharField(max_length=160)
     purpose = models.CharField(
         max_length=16,

@@ -56,6 +56,16 @@ class Gateway(FSMModel):
     split_mode = models.CharField(max_length=10, default="codepoint")
     balance = models.DecimalField(max_digits=14, decimal_places=4, null=True, blank=True)
     balance_at = models.DateTimeField(null=True, blank=True)
+    balance_alert = models.DecimalField(
+        max_digits=14,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        help_text="People are told when the balance falls below this; empty: never.",
+    )
+    balance_low_at = models.DateTimeField(
+        null=True, blank=True, help_text="When they were told of the present fall."
+    )
     lookup_price = models.DecimalField(
         max_digits=12,
         decimal_places=6,

@@ -37,13 +37,46 @@ class FrequencyCap(models.Model):
         return f"{self.limit} in {self.window_hours} h"
 
 
+class ExchangeRate(models.Model):
+    """How much of `quote` one unit of `base` is, effective-dated. Stored by people; never fetched."""
+
+    base = models.CharField(max_length=3, help_text="ISO 4217.")
+    quote = models.CharField(max_length=3, help_text="ISO 4217.")
+    rate = models.DecimalField(max_digits=20, decimal_places=10)
+    valid_from = models.DateTimeField()
+    valid_to = models.DateTimeField(null=True, blank=True)
+    source = models.CharField(max_length=24)
+    fetched_at = models.DateTimeField(help_text="When it was last confirmed.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["base", "quote", "valid_from"], name="exchange_rate_once"
+            ),
+            models.CheckConstraint(condition=models.Q(rate__gt=0), name="exchange_rate_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.base} to {self.quote}"
+
+
 class Quota(models.Model):
-    """A team's limits for one calendar month (UTC) and what is reserved and spent.
+    """The limits of a team, or of one of its brands, for one calendar month (UTC) and their use.
+
+    A brand's row narrows its team's: a send must fit into both.
 
     Changed only together with ledger entries, on a locked row.
     """
 
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="quotas")
+    brand = models.ForeignKey(
+        Brand,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Empty: the whole team.",
+    )
     month = models.DateField(help_text="First day of the month.")
     message_limit = models.BigIntegerField(help_text="Parts per month.")
     money_limit = models.DecimalField(max_digits=14, decimal_places=4)
@@ -52,10 +85,20 @@ class Quota(models.Model):
     parts_spent = models.BigIntegerField(default=0)
     money_reserved = models.DecimalField(max_digits=16, decimal_places=6, default=0)
     money_spent = models.DecimalField(max_digits=16, decimal_places=6, default=0)
+    warn_percent = models.PositiveSmallIntegerField(
+        default=80, help_text="People are told when so much of a limit is used."
+    )
+    warned_at = models.DateTimeField(null=True, blank=True, help_text="When they were told.")
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["team", "month"], name="quota_once"),
+            models.UniqueConstraint(
+                fields=["team", "brand", "month"], name="quota_once", nulls_distinct=False
+            ),
+            models.CheckConstraint(
+                condition=models.Q(warn_percent__gte=1, warn_percent__lte=100),
+                name="quota_warns_below_the_limit",
+            ),
             models.CheckConstraint(
                 condition=models.Q(
                     parts_reserved__gte=0,
@@ -68,12 +111,14 @@ class Quota(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.team} {self.month:%Y-%m}"
+        whose = f"{self.team}, {self.brand}" if self.brand_id else str(self.team)
+        return f"{whose} {self.month:%Y-%m}"
 
 
 class LedgerEntry(models.Model):
     """Append-only money and parts movements of a team (UPDATE, DELETE, TRUNCATE raise).
 
+    A batch with a brand's quota has an entry for each of the two.
     `reserved` of the quota = sum of reserve - sum of release; `spent` = sum of settle. A settle may
     be negative: what was thought sent, and charged, turned out not to be.
     """
@@ -86,6 +131,12 @@ class LedgerEntry(models.Model):
     parts = models.BigIntegerField()
     amount = models.DecimalField(max_digits=16, decimal_places=6)
     currency = models.CharField(max_length=3)
+    exchange_rate = models.DecimalField(
+        max_digits=20,
+        decimal_places=10,
+        default=1,
+        help_text="Frozen: the ledger's currency per unit of the gateway's.",
+    )
     created_at = models.DateTimeField()
     note = models.CharField(max_length=160, blank=True)
 

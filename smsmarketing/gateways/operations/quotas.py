@@ -8,7 +8,7 @@ from decimal import Decimal
 from pydantic import Field
 
 from smsmarketing.accounts.models import Team
-from smsmarketing.accounts.selectors import teams_visible
+from smsmarketing.accounts.selectors import brands_visible, teams_visible
 from smsmarketing.gateways.models import Gateway, Quota
 from smsmarketing.gateways.operations.shapes import RateRow, money, rate_row
 from smsmarketing.gateways.selectors import (
@@ -17,6 +17,7 @@ from smsmarketing.gateways.selectors import (
     quota_sendable,
     rates_current,
 )
+from smsmarketing.gateways.services.money_alerts import quota_percent
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput, NotFound
 from smsmarketing.operations.types import (
@@ -53,6 +54,16 @@ class MonthlyQuota(Output):
     money_reserved: Money = Field(description="Reserved by released batches.")
     money_spent: Money = Field(description="Charged.")
     money_left: Money = Field(description="What is left.")
+    warn_percent: int = Field(description="People are told when so much of a limit is used.")
+    used_percent: int = Field(description="How much of the tighter limit is reserved or spent.")
+
+
+class BrandQuota(Output):
+    """A brand's own limits, which narrow its team's."""
+
+    brand_id: int = Field(description="Brand.")
+    brand: str = Field(description="Its name.")
+    limits: MonthlyQuota = Field(description="What it may use of the month.")
 
 
 class GatewayQuota(Output):
@@ -85,6 +96,9 @@ class QuotaOut(Output):
     quota: MonthlyQuota | None = Field(
         description="Limits of this month; null when none were set: nothing can be sent then."
     )
+    brands: list[BrandQuota] = Field(
+        description="Brands with limits of their own: a send must fit into both."
+    )
     gateways: list[GatewayQuota] = Field(description="Balances, limits and prices by gateway.")
     segment_billing: list[SegmentBilling] = Field(
         description="Every part is billed. Extension characters (such as € and [) take two places."
@@ -105,6 +119,11 @@ def run(context: Context, data: QuotaIn) -> QuotaOut:
         team_id=team.pk,
         team=team.name,
         quota=_monthly(quota) if quota is not None else None,
+        brands=[
+            BrandQuota(brand_id=brand.pk, brand=brand.name, limits=_monthly(own))
+            for brand in brands_visible(context.actor).filter(team=team).order_by("name")[:100]
+            if (own := quota_current(team, context.now, brand=brand)) is not None
+        ],
         gateways=[
             _gateway(gateway, quota, data.country, context.now)
             for gateway in gateways_visible(context.actor)
@@ -146,6 +165,8 @@ def _monthly(quota: Quota) -> MonthlyQuota:
             max(quota.money_limit - quota.money_reserved - quota.money_spent, Decimal(0)),
             currency,
         ),
+        warn_percent=quota.warn_percent,
+        used_percent=quota_percent(quota),
     )
 
 

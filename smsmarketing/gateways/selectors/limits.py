@@ -40,24 +40,40 @@ def caps_for(brand: Brand | int, purpose: str) -> list[Cap]:
     ]
 
 
-def quota_current(team: Team | int, at: datetime) -> Quota | None:
-    """The team's quota of the month of `at` (UTC), or None when there never was one.
+def quota_current(
+    team: Team | int, at: datetime, *, brand: Brand | int | None = None
+) -> Quota | None:
+    """The quota of a team, or of one of its brands, of the month of `at` (UTC); None: there never was one.
 
     A month without its own row inherits the limits of the latest earlier one; that row is unsaved
     until the first reservation.
     """
     team_id = team.pk if isinstance(team, Team) else team
+    brand_id = brand.pk if isinstance(brand, Brand) else brand
     month = at.date().replace(day=1)
-    newest = Quota.objects.filter(team_id=team_id, month__lte=month).order_by("-month").first()
+    newest = (
+        Quota.objects.filter(team_id=team_id, brand=brand_id, month__lte=month)
+        .order_by("-month")
+        .first()
+    )
     if newest is None or newest.month == month:
         return newest
     return Quota(
         team_id=team_id,
+        brand_id=brand_id,
         month=month,
         message_limit=newest.message_limit,
         money_limit=newest.money_limit,
         currency=newest.currency,
+        warn_percent=newest.warn_percent,
     )
+
+
+def quotas_current(team: Team | int, brand: Brand | int, at: datetime) -> list[Quota]:
+    """The limits that a send of the brand must fit into: the team's, then the brand's own; [] without one."""
+    whole = quota_current(team, at)
+    own = quota_current(team, at, brand=brand)
+    return [] if whole is None else [whole] if own is None else [whole, own]
 
 
 def quota_left(quota: Quota) -> tuple[int, Decimal]:

@@ -122,7 +122,15 @@ def batch_release(batch: Batch, *, now: datetime | None = None) -> Batch:
     transition_apply(
         held,
         "make_ready",
-        save=["quota", "parts_reserved", "money_reserved", "version"],
+        save=[
+            "quota",
+            "brand_quota",
+            "exchange_rate",
+            "exchange_source",
+            "parts_reserved",
+            "money_reserved",
+            "version",
+        ],
     )
     enqueue(run_task(held.purpose), batch_id=held.pk)
     return held

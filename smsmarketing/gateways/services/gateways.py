@@ -16,6 +16,7 @@ from smsmarketing.accounts.models import Brand, Team
 from smsmarketing.gateways import transports
 from smsmarketing.gateways.credentials import credentials_write, webhook_secret_write
 from smsmarketing.gateways.models import FrequencyCap, Gateway, Quota, Rate
+from smsmarketing.gateways.services.money_alerts import quota_warn
 from smsmarketing.operations.errors import InvalidInput
 from smsmarketing.operations.states import row_lock, transition_apply
 
@@ -140,17 +141,45 @@ def rate_set(
         )
 
 
-def quota_set(team: Team, *, month: date, message_limit: int, money_limit: Decimal) -> Quota:
-    """Set a team's limits of one month; what is reserved and spent stays."""
-    quota, _ = Quota.objects.update_or_create(
-        team=team,
-        month=month.replace(day=1),
-        defaults={
-            "message_limit": message_limit,
-            "money_limit": money_limit,
-            "currency": team.currency,
-        },
-    )
+def quota_set(
+    team: Team,
+    *,
+    month: date,
+    message_limit: int,
+    money_limit: Decimal,
+    brand: Brand | None = None,
+    warn_percent: int = 80,
+) -> Quota:
+    """Set the limits of a team, or of one of its brands, of one month; what is reserved and spent stays.
+
+    A month in which money moved keeps its currency: InvalidInput when the team's is another one.
+    """
+    with transaction.atomic():
+        quota, _ = Quota.objects.get_or_create(
+            team=team,
+            brand=brand,
+            month=month.replace(day=1),
+            defaults={
+                "message_limit": message_limit,
+                "money_limit": money_limit,
+                "currency": team.currency,
+            },
+        )
+        quota = Quota.objects.select_for_update(of=("self",)).get(pk=quota.pk)
+        if quota.currency != team.currency and quota.entries.exists():
+            raise InvalidInput(
+                f"Money has moved in {quota.currency} this month; the team's currency is "
+                f"{team.currency} now. Set the limit of the next month.",
+                field_errors={"month": f"This month is counted in {quota.currency}."},
+            )
+        quota.message_limit = message_limit
+        quota.money_limit = money_limit
+        quota.currency = team.currency
+        quota.warn_percent = warn_percent
+        quota.save(
+            update_fields=["message_limit", "money_limit", "currency", "warn_percent"],
+        )
+        quota_warn(quota, now=timezone.now())
     return quota
 
 

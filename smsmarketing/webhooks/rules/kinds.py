@@ -20,6 +20,8 @@ KINDS: Final[dict[str, str]] = {
     "opt_out.lifted": "A suppression ended: the person wrote START, people lifted it, or it ran out.",
     "consent.granted": "A person agreed.",
     "consent.revoked": "A person took a consent back, or it ended.",
+    "quota.warning": "A team or brand has used most of its limit of the month.",
+    "balance.low": "A gateway's prepaid balance fell below its alert.",
     "contact.erased": "A person's data was erased; erase it at your end too.",
 }
 """Kind → what it means."""
@@ -29,6 +31,8 @@ KindName = Literal[
     "opt_out.lifted",
     "consent.granted",
     "consent.revoked",
+    "quota.warning",
+    "balance.low",
     "contact.erased",
 ]
 """The keys of KINDS, for inputs."""

@@ -66,8 +66,9 @@ NOBODY = {
     *("approvals_approvalpolicy", "auth_group", "auth_permission", "axes_accessattempt"),
     *("axes_accessfailurelog", "axes_accesslog", "contacts_customfield", "contacts_optinform"),
     *("contacts_optinformversion", "django_admin_log", "django_content_type", "django_migrations"),
-    *("django_session", "gateways_bind", "gateways_frequencycap", "gateways_gateway"),
+    *("django_session", "gateways_bind", "gateways_exchangerate", "gateways_frequencycap"),
     *(
+        "gateways_gateway",
         "gateways_partid",
         "gateways_quota",
         "gateways_rate",

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.django_db
 
 # What differs from call to call by its nature: times of the call, fresh ids, and who called.
 FRESH = {
+    "age_seconds",
     "checked_at",
     "cost_preview_id",
     "segment_preview_id",

@@ -62,6 +62,15 @@ def test_every_message_is_accepted_once_and_delivered(
     assert batch.handed_over_at is not None
 
 
+def test_a_bind_sends_nothing_that_nobody_approved(here: World, carrier: RunningSimulator) -> None:
+    """A batch whose state was written by hand, past its release, is paused and not sent."""
+    forged = here.batch(here.contacts(3), release=False, approved=False)
+    Batch.objects.filter(pk=forged.pk).update(state="ready")
+    serve(here, lambda: Batch.objects.filter(pk=forged.pk, state="paused").exists())
+    assert carrier.stats()["accepted"] == 0
+    assert counts(forged) == {"queued": 3}
+
+
 @pytest.mark.parametrize("long_text", ["udh", "sar"])
 def test_a_long_message_is_delivered_when_all_its_parts_are(
     carrier: RunningSimulator, db: None, long_text: str

@@ -34,6 +34,7 @@ from smsmarketing.contacts.rules.phone import PhoneError, phone_hide, phone_mask
 from smsmarketing.contacts.rules.proof_words import word_of
 from smsmarketing.contacts.selectors import (
     audiences_visible,
+    contacts_named,
     contacts_visible,
     suppressions_visible,
 )
@@ -226,8 +227,9 @@ class ContactAdmin(OperationAdmin):
             queryset, term = queryset.filter(phone__endswith=digits), name.strip()
         elif term.lstrip("+").isdecimal() and len(term) < 8:
             return queryset.filter(customer_key=term), False
-        names = Q(first_name__istartswith=term) | Q(last_name__istartswith=term)
-        return queryset.filter(names | Q(customer_key=term)), False
+        # The key's own index is without empty ones, as `term` is.
+        key = Q(customer_key=term) & ~Q(customer_key="")
+        return queryset.filter(contacts_named(term) | key), False
 
     @admin.display(description="Number")
     def number(self, row: Contact) -> str:

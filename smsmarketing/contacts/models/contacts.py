@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
+from django.db.models.functions import Upper
 
 from smsmarketing.accounts.models import Brand
 
@@ -90,6 +91,17 @@ class Contact(models.Model):
                 fields=["merged_into"],
                 name="contact_merged",
                 condition=models.Q(merged_into__isnull=False),
+            ),
+            # The beginning of a name, in any case: see selectors.contacts_named.
+            models.Index(
+                OpClass(Upper("first_name"), name="text_pattern_ops"),
+                name="contact_first_name",
+                condition=~models.Q(first_name=""),
+            ),
+            models.Index(
+                OpClass(Upper("last_name"), name="text_pattern_ops"),
+                name="contact_last_name",
+                condition=~models.Q(last_name=""),
             ),
         ]
 

@@ -25,7 +25,12 @@ from smsmarketing.contacts.operations.shapes import (
     merge_note,
 )
 from smsmarketing.contacts.rules.phone import PhoneError, phone_hide, phone_parse
-from smsmarketing.contacts.selectors import audiences_visible, contacts_visible, suppressions_live
+from smsmarketing.contacts.selectors import (
+    audiences_visible,
+    contacts_named,
+    contacts_visible,
+    suppressions_live,
+)
 from smsmarketing.contacts.selectors.merged import merged_heir
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput
@@ -127,9 +132,7 @@ def _matching(context: Context, data: SearchIn) -> QuerySet[Contact]:
             )
         rows = rows.filter(phone__endswith=data.phone_last4)
     if data.name is not None:
-        rows = rows.filter(first_name__istartswith=data.name) | rows.filter(
-            last_name__istartswith=data.name
-        )
+        rows = rows.filter(contacts_named(data.name))
     if data.customer_key is not None:
         rows = rows.filter(customer_key=data.customer_key)
     if data.customer_group is not None:

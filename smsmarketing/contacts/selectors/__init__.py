@@ -6,6 +6,7 @@ from typing import Any
 from smsmarketing.contacts.models import Contact
 from smsmarketing.contacts.selectors.contacts import (
     audiences_visible,
+    contacts_named,
     contacts_shared,
     contacts_visible,
     evidence_visible,
@@ -48,6 +49,7 @@ replies_provider: Callable[[Contact, Collection[int]], list[dict[str, Any]]] | N
 
 __all__ = [
     "audiences_visible",
+    "contacts_named",
     "contacts_shared",
     "contacts_visible",
     "evidence_visible",

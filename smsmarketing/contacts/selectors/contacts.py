@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from smsmarketing.accounts.selectors import brands_visible
 from smsmarketing.contacts.models import (
@@ -28,6 +28,15 @@ def contacts_visible(actor: Actor) -> QuerySet[Contact]:
         brand__in=brands_visible(actor), contact_id=OuterRef("pk")
     ).values("contact_id")
     return Contact.objects.filter(Exists(states), erased_at=None)
+
+
+def contacts_named(beginning: str) -> Q:
+    """Contacts whose first or last name begins with this, in any case.
+
+    Without the names that are empty, as the indexes of both names are.
+    """
+    first = Q(first_name__istartswith=beginning) & ~Q(first_name="")
+    return first | Q(last_name__istartswith=beginning) & ~Q(last_name="")
 
 
 def contacts_shared(actor: Actor, contact_ids: Collection[int]) -> bool:

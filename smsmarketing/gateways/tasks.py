@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from smsmarketing.gateways import dispatch, intake
+from smsmarketing.gateways.services.billing import routes_refresh
 from smsmarketing.gateways.services.money_alerts import balances_watch
 from smsmarketing.gateways.services.part_ids import part_ids_expire
 from smsmarketing.gateways.services.retention import texts_expire
@@ -16,6 +17,7 @@ BEAT = {
     "gateways.texts_expire": 3600.0,
     "gateways.part_ids_expire": 3600.0,
     "gateways.balances_watch": 60.0,
+    "gateways.routes_refresh": 3600.0,
 }
 """Seconds between starts. Tasks expire: while a queue is long the sweep asks again and again."""
 
@@ -74,3 +76,9 @@ def part_ids_expire_task() -> None:
 def balances_watch_task() -> None:
     """Tell of prepaid balances that fell below their alert."""
     balances_watch()
+
+
+@shared_task(name="gateways.routes_refresh", expires=3600)
+def routes_refresh_task() -> None:
+    """Count what each route was estimated and reported to cost."""
+    routes_refresh()

@@ -70,6 +70,9 @@ NOBODY = {
     *(
         "gateways_gateway",
         "gateways_partid",
+        "gateways_bill",
+        "gateways_billline",
+        "gateways_routemonth",
         "gateways_quota",
         "gateways_rate",
         "gateways_senderid",

@@ -190,6 +190,7 @@ def valid(desk: Desk) -> Valid:
         "note": "because of parity",
         "new_tag": "parity-new",
         "money_limit": "100.00",
+        "month": "2026-01-01",
         "operations": ["segments.create"],
         "parts_limit": 1000,
         "other_contact_id": AudienceMember.objects.filter(audience=desk.audience)
@@ -217,6 +218,7 @@ def valid(desk: Desk) -> Valid:
         "value": "Parity",
     }
     extra: dict[str, dict[str, Any]] = {
+        "billing.import": {"content": "country,parts,amount\nLT,1,0.05\n"},
         "exchange_rates.import": {"content": "base,quote,rate\nEUR,USD,1.08\n"},
         "messages.explain": {"contact_id": contact.pk},
         "audiences.add_contacts": {"contact_ids": [contact.pk]},
@@ -227,6 +229,7 @@ def valid(desk: Desk) -> Valid:
         "opt_outs.block": {"contact_id": contact.pk},
         "opt_outs.import": {"numbers": [{"phone": "+447400123497"}]},
         "opt_outs.lift": {"note": "because of parity", "base_version_token": "stale"},
+        "quotas.save": {"month": None},
         "webhooks.save": {"endpoint_id": endpoint.pk, "base_version_token": "stale"},
         "contacts.opt_in": {
             "contact_id": contact.pk,

@@ -11,7 +11,7 @@ from pydantic import Field
 from smsmarketing.campaigns.operations.campaigns_read import CAMPAIGN_TARGET, CampaignIn
 from smsmarketing.campaigns.operations.segments import ExclusionCount, exclusions_of
 from smsmarketing.campaigns.plan import AudiencePlan, CostPlan
-from smsmarketing.campaigns.services.budget import balance_warning, budget_room
+from smsmarketing.campaigns.services.budget import balance_warning, budget_room, drift_lines
 from smsmarketing.campaigns.services.content import campaign_plan, cost_ceiling, links_of
 from smsmarketing.operations import registry
 from smsmarketing.operations.previews import preview_store
@@ -83,6 +83,9 @@ class CostOut(Output):
     )
     estimated_rate_from: str | None = Field(
         description="When the oldest rate used was fetched, ISO 8601 UTC."
+    )
+    earlier_bills: list[str] = Field(
+        description="By country: how far the last bills of this gateway were from their estimates."
     )
     billing_differences: str = Field(description="What may make the bill differ.")
 
@@ -175,6 +178,7 @@ def _cost(context: Context, data: CampaignIn) -> CostOut:
         balance_warning=balance_warning(campaign.gateway, cost),
         over_quota=room.over,
         estimated_rate_from=cost.rates_oldest_at,
+        earlier_bills=drift_lines(campaign.gateway, cost, now=context.now),
         billing_differences=(
             "Billed parts may differ where a name changes the encoding; the gateway's part count "
             "is the bill [R-1.4]."

@@ -9,7 +9,9 @@ from typing import NamedTuple
 from smsmarketing.campaigns.models import Campaign
 from smsmarketing.campaigns.plan import CostPlan
 from smsmarketing.gateways.models import Gateway
+from smsmarketing.gateways.rules.drift import drift_words
 from smsmarketing.gateways.rules.exchange import money_convert, money_shown
+from smsmarketing.gateways.selectors.billing import routes_drift
 from smsmarketing.gateways.selectors.exchange import exchange_now
 from smsmarketing.gateways.selectors.limits import quota_left, quotas_current
 from smsmarketing.operations.canonical import decimal_text
@@ -56,3 +58,13 @@ def balance_warning(gateway: Gateway, cost: CostPlan) -> str:
         f"This send costs up to {money_shown(cost.worst):f} {cost.currency}, the balance at {gateway.name} "
         f"is {gateway.balance.quantize(Decimal('0.01')):f} {gateway.currency}{read}. Top it up first."
     )
+
+
+def drift_lines(gateway: Gateway, cost: CostPlan, *, now: datetime) -> list[str]:
+    """A sentence for each country that was billed before: dearer or cheaper than estimated."""
+    countries = [line.country for line in cost.countries]
+    return [
+        f"{each.country}: {drift_words(each.drift)} over {each.months} billed month"
+        f"{'' if each.months == 1 else 's'}"
+        for each in routes_drift(gateway, countries, now=now)
+    ]

@@ -20,6 +20,7 @@ from smsmarketing.campaigns.plan import (
 )
 from smsmarketing.campaigns.plan.audience import quiet_mode_of
 from smsmarketing.campaigns.plan.text import field_conditions, text_plan
+from smsmarketing.campaigns.services.budget import drift_lines
 from smsmarketing.campaigns.services.copy import (
     CopyFit,
     copy_fit,
@@ -132,6 +133,7 @@ def content_build(
     cost: CostPlan,
     fit: CopyFit,
     previous: dict[str, Any] | None,
+    now: datetime,
 ) -> dict[str, Any]:
     """The frozen content of a review: what the approver sees is what the hash covers."""
     signed = signed_part(campaign)
@@ -144,7 +146,7 @@ def content_build(
         "signed": signed,
         "text": _text_part(campaign, fit),
         "audience": _audience_part(campaign, audience),
-        "cost": _cost_part(cost),
+        "cost": _cost_part(campaign, cost, now),
         "sender": {
             "value": campaign.sender.value,
             "kind": campaign.sender.kind,
@@ -194,8 +196,8 @@ def _audience_part(campaign: Campaign, audience: AudiencePlan) -> dict[str, Any]
     }
 
 
-def _cost_part(cost: CostPlan) -> dict[str, Any]:
-    """What it costs, and at most."""
+def _cost_part(campaign: Campaign, cost: CostPlan, now: datetime) -> dict[str, Any]:
+    """What it costs, and at most; and how far earlier bills of these routes were from their estimates."""
     return {
         "currency": cost.currency,
         "by_country": [
@@ -213,6 +215,7 @@ def _cost_part(cost: CostPlan) -> dict[str, Any]:
         "expected": str(cost.expected),
         "ceiling": str(cost_ceiling(cost)),
         "rates_from": cost.rates_oldest_at,
+        "earlier_bills": drift_lines(campaign.gateway, cost, now=now),
     }
 
 

@@ -66,7 +66,12 @@ def campaign_submit(campaign: Campaign, *, actor: Actor, note: str, now: datetim
         title=f"Campaign “{campaign.name}”",
         payload={"campaign_id": campaign.pk},
         content=content_build(
-            campaign, audience=audience, cost=cost, fit=fit, previous=_last_content(campaign)
+            campaign,
+            audience=audience,
+            cost=cost,
+            fit=fit,
+            previous=_last_content(campaign),
+            now=now,
         ),
         facts=facts,
         policies=policies_match(REVIEW, facts),

@@ -1,6 +1,7 @@
 """The wire: gateways, senders, rates, money, batches, messages, receipts, inbound."""
 
 from smsmarketing.gateways.models.batch import Attempt, Batch, BatchSlice, Message
+from smsmarketing.gateways.models.billing import Bill, BillLine, RouteMonth
 from smsmarketing.gateways.models.bind import Bind, PartId
 from smsmarketing.gateways.models.gateway import Gateway, Rate
 from smsmarketing.gateways.models.money import ExchangeRate, FrequencyCap, LedgerEntry, Quota
@@ -11,6 +12,8 @@ __all__ = [
     "Attempt",
     "Batch",
     "BatchSlice",
+    "Bill",
+    "BillLine",
     "Bind",
     "ExchangeRate",
     "FrequencyCap",
@@ -22,6 +25,7 @@ __all__ = [
     "Quota",
     "Rate",
     "Receipt",
+    "RouteMonth",
     "SenderEligibility",
     "SenderId",
 ]

@@ -2,6 +2,7 @@
 
 from smsmarketing.gateways.operations import (
     batches,
+    billing,
     caps,
     delivery,
     exchange_rates,
@@ -22,6 +23,7 @@ from smsmarketing.gateways.operations import (
 
 __all__ = [
     "batches",
+    "billing",
     "caps",
     "delivery",
     "exchange_rates",

@@ -16,6 +16,8 @@ import phonenumbers
 ROWS_MOST = 20_000
 COUNTRIES = frozenset(phonenumbers.SUPPORTED_REGIONS)
 _PRICE = re.compile(r"\d{1,6}(\.\d{1,6})?")
+_PARTS = re.compile(r"\d{1,12}")
+_AMOUNT = re.compile(r"-?\d{1,9}(\.\d{1,6})?")
 _RATE = re.compile(r"\d{1,9}(\.\d{1,10})?")
 _OPERATOR = re.compile(r"\d{5,6}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -49,6 +51,15 @@ class ExchangeRow(NamedTuple):
     quote: str
     rate: Decimal
     valid_from: datetime | None
+
+
+class BillRow(NamedTuple):
+    """What a provider charged in one row of a bill."""
+
+    country: str
+    operator: str
+    parts: int
+    amount: Decimal
 
 
 class RowProblem(NamedTuple):
@@ -161,7 +172,56 @@ def rates_read(
     return rows, problems
 
 
+def bill_read(lines: Iterable[Line], *, currency: str) -> tuple[list[BillRow], list[RowProblem]]:
+    """The rows of a bill and what is wrong with it, like `rates_read`. A credit is a negative amount."""
+    rows: list[BillRow] = []
+    problems: list[RowProblem] = []
+    for number, cells in lines:
+        wrong = _bill_problem(cells, currency)
+        if wrong is not None:
+            problems.append(RowProblem(number, *wrong))
+            continue
+        rows.append(
+            BillRow(
+                cells["country"].upper(),
+                cells.get("operator", ""),
+                int(cells["parts"]),
+                Decimal(cells["amount"]),
+            )
+        )
+    return rows, problems
+
+
+def _bill_problem(cells: Mapping[str, str], currency: str) -> tuple[str, str] | None:
+    wrong = _route_problem(cells)
+    if wrong is not None:
+        return wrong
+    parts, amount = cells.get("parts", ""), cells.get("amount", "")
+    if not _PARTS.fullmatch(parts):
+        return "parts_format", f"“{parts[:20]}” is no number of parts. Give a whole number."
+    if not _AMOUNT.fullmatch(amount):
+        return (
+            "amount_format",
+            f"“{amount[:20]}” is no amount. Give it with a point and at most 6 places.",
+        )
+    return _currency_problem(cells, currency)
+
+
 def _rate_problem(cells: Mapping[str, str], currency: str) -> tuple[str, str] | None:
+    wrong = _route_problem(cells)
+    if wrong is not None:
+        return wrong
+    price = cells.get("price", "")
+    if not _PRICE.fullmatch(price):
+        return (
+            "price_format",
+            f"“{price[:20]}” is no price. Give 0 or more with a point and at most 6 places.",
+        )
+    return _currency_problem(cells, currency)
+
+
+def _route_problem(cells: Mapping[str, str]) -> tuple[str, str] | None:
+    """What is wrong with the shape of a row, its country or its operator."""
     if "__columns__" in cells:
         return "columns", f"It has {cells['__columns__']} columns, the header has another number."
     country = cells.get("country", "")
@@ -173,12 +233,10 @@ def _rate_problem(cells: Mapping[str, str], currency: str) -> tuple[str, str] | 
             "operator_format",
             f"“{operator[:20]}” is no MCC and MNC. Give 5 or 6 digits, such as 24601, or nothing.",
         )
-    price = cells.get("price", "")
-    if not _PRICE.fullmatch(price):
-        return (
-            "price_format",
-            f"“{price[:20]}” is no price. Give 0 or more with a point and at most 6 places.",
-        )
+    return None
+
+
+def _currency_problem(cells: Mapping[str, str], currency: str) -> tuple[str, str] | None:
     given = cells.get("currency", "") or currency
     if given.upper() != currency:
         return "currency_differs", f"It is in {given[:3]}; this gateway bills in {currency}."

@@ -29,6 +29,7 @@ from smsmarketing.contacts.models import (
     ImportUndo,
     Segment,
     Suppression,
+    SuppressionLift,
 )
 from smsmarketing.contacts.phones import phone_hash
 from smsmarketing.contacts.rules.consent import ConsentEvidence
@@ -82,11 +83,7 @@ NOBODY = {
     *("webhooks_webhookendpoint", "campaigns_template", "campaigns_templateversion"),
     # Ids, words, figures and keyed hashes; texts are masked before they are written.
     *("approvals_vote", "campaigns_campaignsend", "campaigns_decision", "contacts_consentseal"),
-    *(
-        "contacts_consentsealwait",
-        "contacts_sendstate",
-    ),
-    "contacts_suppressionlift",  # the proof of a lift is append-only
+    *("contacts_consentsealwait", "contacts_sendstate"),
     *("gateways_attempt", "gateways_batchslice", "gateways_ledgerentry", "operations_auditanchor"),
     *("operations_auditentry", "operations_audithead", "webhooks_webhookdelivery"),
 }
@@ -158,6 +155,14 @@ def contacts_fill(desk: Desk, crm: User, person: Contact) -> None:
     )
     version = opt_in_form(desk).versions.get()
     Suppression.objects.filter(phone=PHONE).update(lifted_at=now)
+    SuppressionLift.objects.create(
+        suppression=Suppression.objects.filter(phone=PHONE).earliest("pk"),
+        actor=f"user:{crm.pk}",
+        reason=f"{WHOLE} rang from {SPELLED}",
+        ground="decision",
+        document=f"letters/{PHONE}.pdf",
+        created_at=now,
+    )
     visit = Visit(asked_by="form", ip="203.0.113.9", user_agent="Netscape 4")
     with transaction.atomic():
         asked, _ = double_opt_in_request(

@@ -15,6 +15,8 @@ from smsmarketing.contacts.services.erasing.jobs import Cleared, Traces, eraser_
 
 ERASED: Final = "[erased]"
 _ROWS_AT_ONCE = 1000
+_LENGTH: Final = """(SELECT NULLIF(atttypmod, -1) - 4 FROM pg_attribute
+    WHERE attrelid = %s::regclass AND attname = %s AND atttypid = 'varchar'::regtype)"""
 _columns: dict[str, tuple[str, ...]] = {}
 
 
@@ -44,14 +46,14 @@ def free_text_erase(traces: Traces, now: datetime) -> Cleared:
 def _replaced(table: str, column: str, traces: Traces) -> Iterator[object]:
     with connection.cursor() as cursor:
         cursor.execute(
-            f'SELECT id, "{column}"::text, pg_typeof("{column}")::text FROM "{table}"'  # noqa: S608
+            f'SELECT id, "{column}"::text, pg_typeof("{column}")::text, {_LENGTH} FROM "{table}"'  # noqa: S608
             f' WHERE "{column}"::text ~* %s ORDER BY id LIMIT {_ROWS_AT_ONCE}',
-            [traces.pattern.pattern],
+            [table, column, traces.pattern.pattern],
         )
         found = cursor.fetchall()
-    for pk, text, kind in found:
+    for pk, text, kind, most in found:
         clean = json.dumps(_walked(json.loads(text), traces)) if kind == "jsonb" else None
-        words = clean or traces.pattern.sub(ERASED, text)
+        words = clean or _fitted(traces.pattern.sub(ERASED, text), most)
         if words == text:
             continue
         try:
@@ -59,6 +61,15 @@ def _replaced(table: str, column: str, traces: Traces) -> Iterator[object]:
         except IntegrityError:  # a name that must be the only one of its kind
             _write(table, column, pk, f"{words} {pk}")
         yield pk
+
+
+def _fitted(words: str, most: int | None) -> str:
+    """Cut to what the column holds: the word may be longer than what it stands for."""
+    if most is None or len(words) <= most:
+        return words
+    words = words[:most]
+    cut = next((n for n in range(len(ERASED) - 1, 0, -1) if words.endswith(ERASED[:n])), 0)
+    return words[: most - cut]
 
 
 def _write(table: str, column: str, pk: Any, words: str) -> None:
@@ -89,4 +100,5 @@ free_text_add("contacts_importfolderfile", "file_name", "note")
 free_text_add("contacts_importjob", "file_name", "headers", "mapping", "options", "error_message")
 free_text_add("contacts_importmapping", "name", "mapping")
 free_text_add("contacts_segment", "name", "criteria", "preview")
+free_text_add("contacts_suppressionlift", "reason", "document")
 eraser_add("contacts.free_text", free_text_erase)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +13,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from smsmarketing.accounts.models import User
-from smsmarketing.contacts.models import AudienceMember, Contact, ContactEvent
+from smsmarketing.contacts.models import AudienceMember, ConsentEvent, Contact, ContactEvent
+from smsmarketing.contacts.rules.consent import ConsentEvidence
+from smsmarketing.contacts.services import consent_record
+from smsmarketing.contacts.services.imports import evidence_record
 from smsmarketing.operations import errors
 from smsmarketing.operations.models import AuditEntry
 from tests.campaigns.desk import Desk, desk_make
-from tests.contacts.people import PHONE
+from tests.contacts.people import PHONE, contact_make, token, upsert
 from tests.gateways.test_webhooks_inbound import write
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -102,3 +106,42 @@ def test_the_page_of_a_contact_tells_it(desk: Desk, crm: User, story: Contact) -
     shown = client.post(button, {"contact_ids": str(story.pk), "reason": "Ticket 13"})
     assert PHONE in shown.content.decode()
     assert "no-store" in shown.headers["Cache-Control"]
+
+
+def changes_of(desk: Desk, user: User, contact: Contact) -> list[str]:
+    page = desk.call("contacts.timeline", user, contact_id=contact.pk, kinds=["change"])
+    return [item.sentence.text for item in page.items]
+
+
+def test_a_new_contact_was_made_and_only_a_later_call_changes_it(desk: Desk, crm: User) -> None:
+    made = contact_make(desk, crm, "+37069900055")
+    assert changes_of(desk, crm, made) == ["The contact was made."]
+    upsert(
+        desk, crm, contact_id=made.pk, base_version_token=token(desk, crm, made), first_name="Ona"
+    )
+    assert changes_of(desk, crm, made) == ["Details were changed.", "The contact was made."]
+
+
+def test_the_fetching_of_a_consents_document_is_told_once_and_only_of_its_person(
+    desk: Desk, crm: User, ona: Contact, settings: Any, tmp_path: Path
+) -> None:
+    """[R-4.12] whoever saw the scan is named beside whoever saw the number."""
+    settings.MEDIA_ROOT = str(tmp_path)
+    other = contact_make(desk, crm, "+37069900055")
+    document = evidence_record(desk.actor(crm), [b"%PDF-1.4 signed"], "form.pdf")
+    proof = ConsentEvidence(
+        method="paper",
+        disclosure_text="Yes, on paper.",
+        captured_at=timezone.now() - timedelta(days=2),
+        evidence_file=document.reference,
+        evidence_file_id=document.pk,
+        evidence_sha256=document.sha256,
+    )
+    with transaction.atomic():
+        consent_record(ona, proof, brand=desk.world.brand)
+    event = ConsentEvent.objects.filter(contact=ona).latest("pk")
+    before = changes_of(desk, crm, ona), changes_of(desk, crm, other)
+    desk.call("consent.document", crm, consent_event_id=event.pk, reason="complaint 17")
+    told = "The document of a consent was fetched: complaint 17."
+    assert changes_of(desk, crm, ona) == [told, *before[0]]
+    assert changes_of(desk, crm, other) == before[1]

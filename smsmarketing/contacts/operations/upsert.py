@@ -185,7 +185,11 @@ def _existing(
 def _run(context: Context, data: UpsertIn) -> UpsertOut:
     done = upsert_apply(context, data, brand=brand_of(context, data.brand_id), source=data.source)
     context.audit_object = ("contacts.contact", str(done.contact.pk))
-    context.audit_facts = {"changed": list(done.changed), "consent": data.consent is not None}
+    context.audit_facts = {
+        "created": done.created,
+        "changed": list(done.changed),
+        "consent": data.consent is not None,
+    }
     return UpsertOut(
         created=done.created,
         changed=list(done.changed),

@@ -47,7 +47,10 @@ _ACTS: Final = {
     "contacts.reveal": "The full number was shown",
     "contacts.consent_proof": "A proof pack was made",
     "contacts.export_person": "Everything about the person was exported",
+    "consent.document": "The document of a consent was fetched",
 }
+_DOCUMENTS_MOST = 500
+"""Consents of one contact whose documents are looked up, newest first."""
 
 
 @dataclass(frozen=True)
@@ -236,23 +239,36 @@ def _import(row: ImportJob, changes: dict[str, Any]) -> Entry:
 
 
 def _acts(actor: Actor, contact: Contact, mark: Mark | None, limit: int) -> Iterator[Entry]:
-    rows = AuditEntry.objects.filter(
-        Q(outcome="revealed") | Q(outcome="done", operation__in=[*_ACTS]) & ~_COUNTED,
-        object_type="contacts.contact",
-        object_id=str(contact.pk),
-        operation__in=[*_ACTS],
+    consents = ConsentEvent.objects.filter(
+        contact=contact, brand__in=brands_visible(actor), evidence_file_id__isnull=False
     )
+    documents = consents.order_by("-pk").values_list("pk", flat=True)[:_DOCUMENTS_MOST]
+    own = Q(object_type="contacts.contact", object_id=str(contact.pk))
+    fetched = Q(
+        object_type="contacts.consentevent",
+        object_id__in=[str(pk) for pk in documents],
+        operation="consent.document",
+        outcome="done",
+    )
+    told = Q(outcome="revealed") | Q(outcome="done") & ~_COUNTED
+    rows = AuditEntry.objects.filter(own & told & Q(operation__in=[*_ACTS]) | fetched)
     for row in before(rows, mark, at="at", kind="change")[:limit]:
         reason = f": {row.reason}" if row.reason else ""
         yield Entry(
             row.at,
             "change",
             row.seq,
-            f"{_ACTS[row.operation]}{reason}.",
+            f"{_act(row)}{reason}.",
             row.on_behalf_of or row.actor_id,
             None,
             {"operation": row.operation, "surface": row.surface},
         )
+
+
+def _act(row: AuditEntry) -> str:
+    if row.operation == "contacts.upsert" and row.facts.get("created"):
+        return "The contact was made"
+    return _ACTS[row.operation]
 
 
 _COUNTED = Q(operation="contacts.reveal")

@@ -32,6 +32,6 @@ DROP FUNCTION contacts_text_reduced(text, text);
 
 
 class Migration(migrations.Migration):
-    dependencies = [("contacts", "0080_state_consent")]
+    dependencies = [("contacts", "0094_name_statistics")]
 
     operations = [migrations.RunSQL(REDUCED, WHOLE)]

@@ -119,7 +119,41 @@ def test_a_new_contact_was_made_and_only_a_later_call_changes_it(desk: Desk, crm
     upsert(
         desk, crm, contact_id=made.pk, base_version_token=token(desk, crm, made), first_name="Ona"
     )
-    assert changes_of(desk, crm, made) == ["Details were changed.", "The contact was made."]
+    assert changes_of(desk, crm, made) == [
+        "Details were changed (first name).",
+        "The contact was made.",
+    ]
+
+
+def test_an_upsert_that_changes_nothing_is_not_told(desk: Desk, crm: User, ona: Contact) -> None:
+    before = changes_of(desk, crm, ona)
+    assert before == ["The contact was made."]
+    again = upsert(
+        desk,
+        crm,
+        contact_id=ona.pk,
+        base_version_token=token(desk, crm, ona),
+        first_name="Ona",
+        add_tags=["vip"],
+    )
+    assert again.changed == []
+    assert changes_of(desk, crm, ona) == before
+
+
+def test_a_full_number_in_a_proof_or_an_export_is_one_act(
+    desk: Desk, crm: User, ona: Contact, settings: Any, tmp_path: Path
+) -> None:
+    """Each also counts in the budget of contacts.reveal, with an audit entry of its own."""
+    settings.MEDIA_ROOT = str(tmp_path)
+    why = {"contact_id": ona.pk, "reason": "complaint 17"}
+    desk.call("contacts.consent_proof", crm, brand_id=desk.world.brand.pk, show_phone=True, **why)
+    desk.call("contacts.export_person", crm, **why)
+    assert AuditEntry.objects.filter(outcome="revealed", object_id=str(ona.pk)).count() == 2
+    assert changes_of(desk, crm, ona) == [
+        "Everything about the person was exported: complaint 17.",
+        "A proof pack with the full number was made: complaint 17.",
+        "The contact was made.",
+    ]
 
 
 def test_the_fetching_of_a_consents_document_is_told_once_and_only_of_its_person(

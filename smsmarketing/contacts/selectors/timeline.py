@@ -250,8 +250,7 @@ def _acts(actor: Actor, contact: Contact, mark: Mark | None, limit: int) -> Iter
         operation="consent.document",
         outcome="done",
     )
-    told = Q(outcome="revealed") | Q(outcome="done") & ~_COUNTED
-    rows = AuditEntry.objects.filter(own & told & Q(operation__in=[*_ACTS]) | fetched)
+    rows = AuditEntry.objects.filter(own & _TOLD | fetched)
     for row in before(rows, mark, at="at", kind="change")[:limit]:
         reason = f": {row.reason}" if row.reason else ""
         yield Entry(
@@ -266,13 +265,27 @@ def _acts(actor: Actor, contact: Contact, mark: Mark | None, limit: int) -> Iter
 
 
 def _act(row: AuditEntry) -> str:
-    if row.operation == "contacts.upsert" and row.facts.get("created"):
-        return "The contact was made"
+    if row.operation == "contacts.upsert":
+        if row.facts.get("created"):
+            return "The contact was made"
+        fields = ", ".join(str(name).replace("_", " ") for name in row.facts.get("changed", []))
+        return f"{_ACTS[row.operation]} ({fields})" if fields else _ACTS[row.operation]
+    if row.operation == "contacts.consent_proof" and row.facts.get("full_numbers"):
+        return "A proof pack with the full number was made"
     return _ACTS[row.operation]
 
 
-_COUNTED = Q(operation="contacts.reveal")
-"""Its own entry is beside those of the single numbers."""
+_TOLD = Q(operation="contacts.reveal", outcome="revealed") | Q(outcome="done") & (
+    Q(operation="contacts.upsert")
+    & (Q(facts__created=True) | Q(facts__changed__0__isnull=False) | Q(facts__has_key="facts_hash"))
+    | Q(
+        operation__in=[name for name in _ACTS if name not in ("contacts.reveal", "contacts.upsert")]
+    )
+)
+"""One entry an act: a number that a proof or an export gives out is also counted by an entry of its
+own, and a call of contacts.reveal has one beside those of the single numbers. An upsert that changed
+nothing is no act.
+"""
 _SOURCES: Final[dict[str, Source]] = {
     "change": _acts,
     "consent": _consents,

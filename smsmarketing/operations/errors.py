@@ -124,6 +124,13 @@ class NotFound(OperationError):
     http_status = 404
 
 
+class Erased(NotFound):
+    """The person was erased: only the fact, and the proof of their opt-outs, is left [R-4.9]."""
+
+    code = "ERASED"
+    http_status = 410
+
+
 class VersionConflict(OperationError):
     """The row changed since it was read; read it again and repeat with the new token [R-8.7]."""
 

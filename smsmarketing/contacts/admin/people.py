@@ -18,6 +18,7 @@ from smsmarketing.contacts.admin.duplicates import (
     merge_button,
     merge_page,
 )
+from smsmarketing.contacts.admin.erased import erased_page
 from smsmarketing.contacts.admin.import_calls import page_call
 from smsmarketing.contacts.admin.lists import (
     AudienceFilter,
@@ -38,6 +39,7 @@ from smsmarketing.contacts.selectors import (
     contacts_visible,
     suppressions_visible,
 )
+from smsmarketing.contacts.selectors.contacts import contacts_seen
 from smsmarketing.contacts.selectors.merged import merged_heir
 from smsmarketing.operations.errors import OperationError
 from smsmarketing.operations.surfaces.admin import OperationAdmin, OperationButton
@@ -270,6 +272,9 @@ class ContactAdmin(OperationAdmin):
         rows = self.visible(actor)
         contact = rows.filter(pk=object_id).first() if object_id.isdecimal() else None
         if contact is None:
+            gone = contacts_seen(actor).filter(pk=object_id) if object_id.isdecimal() else ()
+            for erased in gone:
+                return erased_page(self, request, erased, actor)
             raise Http404("There is no such contact, or it is not for you.")
         context = {
             **self.admin_site.each_context(request),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
 
@@ -40,6 +41,10 @@ class EraseJob(models.Model):
                 fields=["id"], name="erase_job_open", condition=models.Q(finished_at=None)
             ),
             models.Index(fields=["phone_hash"], name="erase_job_number"),
+            # The erasure that an erased contact went with.
+            GinIndex(
+                fields=["contact_ids"], opclasses=["jsonb_path_ops"], name="erase_job_contacts"
+            ),
         ]
 
     def __str__(self) -> str:

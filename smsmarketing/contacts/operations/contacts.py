@@ -24,6 +24,7 @@ from smsmarketing.contacts.operations.shapes import (
     erased_after,
     merge_note,
 )
+from smsmarketing.contacts.operations.targets import READ_TARGET, contact_read
 from smsmarketing.contacts.rules.phone import PhoneError, phone_hide, phone_parse
 from smsmarketing.contacts.selectors import (
     audiences_visible,
@@ -44,11 +45,8 @@ from smsmarketing.operations.types import (
     Operation,
     Output,
     RestRoute,
-    Target,
 )
 from smsmarketing.operations.versions import version_token
-
-CONTACT_TARGET = Target(argument="contact_id", visible=contacts_visible, label="contact")
 
 
 class SearchIn(PageInput):
@@ -268,7 +266,7 @@ class ContactOut(Output):
 
 
 def _get(context: Context, data: GetIn) -> ContactOut:
-    return contact_out(context.target, context.actor)
+    return contact_out(contact_read(context), context.actor)
 
 
 def contact_out(contact: Contact, actor: Actor) -> ContactOut:
@@ -390,7 +388,7 @@ registry.add(
         permission="contacts.contact_view",
         scope="sms:contacts.read",
         requires=("contacts.search",),
-        target=CONTACT_TARGET,
+        target=READ_TARGET,
         rest=RestRoute("GET", "/contacts/{contact_id}"),
         group="contacts",
         audit_reads=True,

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from smsmarketing.accounts.selectors import brands_visible
 from smsmarketing.contacts.models import Contact, SendState
-from smsmarketing.contacts.operations.contacts import CONTACT_TARGET
 from smsmarketing.contacts.operations.exports import ExportRow, export_row
+from smsmarketing.contacts.operations.targets import CONTACT_TARGET
 from smsmarketing.contacts.services.exports import Wanted, export_now
 from smsmarketing.contacts.services.exports.person import person_gather, person_page
 from smsmarketing.contacts.services.reveals import (

@@ -10,8 +10,7 @@ from django.core import signing
 from pydantic import Field
 
 from smsmarketing.accounts.models import User
-from smsmarketing.contacts.models import Contact
-from smsmarketing.contacts.operations.contacts import CONTACT_TARGET
+from smsmarketing.contacts.operations.targets import READ_TARGET, contact_read
 from smsmarketing.contacts.rules.phone import phone_hide
 from smsmarketing.contacts.selectors.timeline import KINDS, Entry, Mark, timeline
 from smsmarketing.operations import registry
@@ -70,7 +69,7 @@ class TimelinePage(Page[TimelineEntry]):
 
 
 def _timeline(context: Context, data: TimelineIn) -> TimelinePage:
-    contact: Contact = context.target
+    contact = contact_read(context)
     kinds = sorted(set(data.kinds) or set(KINDS))
     binding = sha256_hex([context.actor.principal, contact.pk, kinds])[:32]
     mark = _mark(data.cursor, binding) if data.cursor else None
@@ -137,7 +136,7 @@ registry.add(
         permission="contacts.contact_view",
         scope="sms:contacts.read",
         requires=("contacts.search",),
-        target=CONTACT_TARGET,
+        target=READ_TARGET,
         rest=RestRoute("GET", "/contacts/{contact_id}/timeline"),
         group="contacts",
         audit_reads=True,

@@ -24,10 +24,15 @@ from smsmarketing.operations.types import Actor
 
 def contacts_visible(actor: Actor) -> QuerySet[Contact]:
     """Contacts with a send state for a brand of the actor's teams."""
+    return contacts_seen(actor).filter(erased_at=None)
+
+
+def contacts_seen(actor: Actor) -> QuerySet[Contact]:
+    """The same with those that were erased since: of them only that may be told."""
     states = SendState.objects.filter(
         brand__in=brands_visible(actor), contact_id=OuterRef("pk")
     ).values("contact_id")
-    return Contact.objects.filter(Exists(states), erased_at=None)
+    return Contact.objects.filter(Exists(states))
 
 
 def contacts_named(beginning: str) -> Q:

@@ -49,6 +49,10 @@ ERROR_CODES: dict[str, tuple[str, str]] = {
         "Not found",
         "No such row, or none that you may see. The two are never told apart.",
     ),
+    "ERASED": (
+        "Person erased",
+        "The contact was erased for good; nothing of them can be read. Take the id out of your own records.",
+    ),
     "VERSION_CONFLICT": (
         "Changed meanwhile",
         "The row changed after you read it. Read it again and repeat with its new `base_version_token`.",

@@ -1,0 +1,95 @@
+"""What is said of an erased person: that, when, by which request, what is kept; nothing else [R-4.9]."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import reverse
+
+from smsmarketing.accounts.models import Role, User
+from smsmarketing.contacts.models import Contact
+from smsmarketing.contacts.selectors.contacts import contacts_seen
+from smsmarketing.contacts.services.erasing import erase_work, person_erase
+from smsmarketing.operations import errors
+from tests.campaigns.desk import Desk, desk_make
+from tests.contacts.people import PHONE, consent, contact_make, crm_make, upsert
+from tests.parity.conftest import ask
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SECRET = "Quernasova"
+
+
+@pytest.fixture
+def gone(desk: Desk, crm: User) -> Contact:
+    contact = contact_make(
+        desk, crm, PHONE, first_name="Zofija", last_name=SECRET, tags=["knitter"], consent=consent()
+    )
+    with transaction.atomic():
+        done = person_erase(
+            contact=contact,
+            category="data_subject_request",
+            reference="case 12",
+            requested_by=crm.pk,
+        )
+    assert all(erase_work(job) for job in done.job_ids)
+    contact.refresh_from_db()
+    return contact
+
+
+def page_of(user: User, contact: Contact) -> tuple[int, str]:
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    answer = client.get(reverse("admin:contacts_contact_change", args=[contact.pk]))
+    return answer.status_code, answer.content.decode()
+
+
+def test_the_page_tells_that_and_when_and_what_is_kept(
+    desk: Desk, crm: User, gone: Contact
+) -> None:
+    """[R-4.9], [R-4.11] also after the number came back as a new contact."""
+    upsert(desk, crm, phone=PHONE, first_name="Newcomer")
+    status, text = page_of(crm, gone)
+    assert status == 410
+    assert gone.erased_at is not None
+    for told in (f"{gone.erased_at:%-d %B %Y}", "own request", "case 12", crm.username, "keyed"):
+        assert told in text
+    assert "<dt>Opt-outs and blocks kept</dt><dd>1</dd>" in text
+    for secret in (SECRET, "Zofija", "knitter", PHONE[-4:], "Newcomer"):
+        assert secret not in text
+
+
+def test_who_may_not_erase_does_not_read_the_case(desk: Desk, gone: Contact) -> None:
+    user = User.objects.create_user("ana", password=None, is_staff=True)
+    user.teams.add(desk.world.team)
+    user.roles.set(Role.objects.filter(key="crm"))
+    status, text = page_of(user, gone)
+    assert status == 410
+    assert "was erased on" in text
+    assert "case 12" not in text
+
+
+def test_another_team_and_an_unknown_id_get_the_bare_404(gone: Contact) -> None:
+    """The two are never told apart."""
+    other = desk_make(contacts=0)
+    stranger = crm_make(other, "olaf")
+    assert page_of(stranger, gone)[0] == 404
+    assert page_of(stranger, Contact(pk=gone.pk + 1000))[0] == 404
+    assert not contacts_seen(other.actor(stranger)).filter(pk=gone.pk).exists()
+    for key in ("contacts.get", "contacts.timeline"):
+        with pytest.raises(errors.NotFound) as refused:
+            other.call(key, stranger, contact_id=gone.pk)
+        assert refused.value.code == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("surface", ["rest", "mcp", "admin"])
+def test_reading_an_erased_contact_has_its_own_code(
+    desk: Desk, crm: User, gone: Contact, surface: str
+) -> None:
+    for key in ("contacts.get", "contacts.timeline"):
+        answer = ask(surface, crm, key, {"contact_id": gone.pk})
+        assert (answer.status, answer.code) == ("refused", "ERASED"), answer
+    with pytest.raises(errors.Erased) as refused:
+        desk.call("contacts.get", crm, contact_id=gone.pk)
+    assert "erased on" in refused.value.message
+    assert set(refused.value.details) == {"erased_at"}

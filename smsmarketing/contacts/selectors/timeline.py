@@ -275,12 +275,15 @@ def _act(row: AuditEntry) -> str:
     return _ACTS[row.operation]
 
 
-_TOLD = Q(operation="contacts.reveal", outcome="revealed") | Q(outcome="done") & (
-    Q(operation="contacts.upsert")
-    & (Q(facts__created=True) | Q(facts__changed__0__isnull=False) | Q(facts__has_key="facts_hash"))
-    | Q(
-        operation__in=[name for name in _ACTS if name not in ("contacts.reveal", "contacts.upsert")]
-    )
+# Facts that were too long to keep are only a hash: what may have changed something is told.
+_CHANGED = (
+    Q(facts__created=True) | Q(facts__changed__0__isnull=False) | Q(facts__has_key="facts_hash")
+)
+_PLAIN = _ACTS.keys() - {"contacts.reveal", "contacts.upsert"}
+_TOLD = (
+    Q(operation="contacts.reveal", outcome="revealed")
+    | Q(operation="contacts.upsert", outcome="done") & _CHANGED
+    | Q(operation__in=sorted(_PLAIN), outcome="done")
 )
 """One entry an act: a number that a proof or an export gives out is also counted by an entry of its
 own, and a call of contacts.reveal has one beside those of the single numbers. An upsert that changed

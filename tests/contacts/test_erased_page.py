@@ -59,6 +59,32 @@ def test_the_page_tells_that_and_when_and_what_is_kept(
         assert secret not in text
 
 
+def test_a_person_with_two_numbers_is_finished_when_both_are(desk: Desk, crm: User) -> None:
+    """[R-4.9] A merged contact's number goes in a job of its own, and its opt-out is kept too."""
+    kept, other = (contact_make(desk, crm, number) for number in (PHONE, "+37060000077"))
+    both = {"contact_id": kept.pk, "other_contact_id": other.pk}
+    tokens = desk.call("contacts.merge_preview", crm, **both)
+    desk.call(
+        "contacts.merge",
+        crm,
+        base_version_token=tokens.base_version_token,
+        other_version_token=tokens.other_version_token,
+        **both,
+    )
+    with transaction.atomic():
+        done = person_erase(
+            contact=kept, category="data_subject_request", reference="case 13", requested_by=crm.pk
+        )
+    first, second = done.job_ids
+    assert erase_work(first)
+    text = page_of(crm, kept)[1]
+    assert "still going on" in text
+    assert f"(erasure {first}, {second})" in text
+    assert "<dt>Opt-outs and blocks kept</dt><dd>2</dd>" in text
+    assert erase_work(second)
+    assert "still going on" not in page_of(crm, kept)[1]
+
+
 def test_who_may_not_erase_does_not_read_the_case(desk: Desk, gone: Contact) -> None:
     user = User.objects.create_user("ana", password=None, is_staff=True)
     user.teams.add(desk.world.team)

@@ -22,22 +22,30 @@ CATEGORY_WORDS = {
 
 
 def erased_page(admin: Any, request: HttpRequest, contact: Contact, actor: Actor) -> HttpResponse:
-    """410 with what may be told. The number of the case is for those who may erase."""
-    job = EraseJob.objects.filter(contact_ids__contains=[contact.pk]).order_by("pk").first()
+    """410 with what may be told. The number of the case is for those who may erase.
+
+    An erasure has one job for each number of the person and of those merged into them; its
+    background steps are finished when all of these are.
+    """
+    jobs = list(EraseJob.objects.filter(contact_ids__contains=[contact.pk]).order_by("pk"))
+    first = jobs[0] if jobs else None
     kept = suppressions_visible(actor).filter(
-        phone_hash__in=[job.phone_hash] if job else [], created_at__lte=contact.erased_at
+        phone_hash__in=[job.phone_hash for job in jobs], created_at__lte=contact.erased_at
     )
+    ends = [job.finished_at for job in jobs if job.finished_at]
     may_erase = actor.may("contacts.contact_erase")
     context = {
         **admin.admin_site.each_context(request),
         "title": "An erased person",
         "opts": admin.model._meta,
         "contact": contact,
-        "job": job,
-        "why": CATEGORY_WORDS.get(job.category, "") if job else "",
+        "why": CATEGORY_WORDS.get(first.category, "") if first else "",
         "may_erase": may_erase,
-        "by": _name(job) if job and may_erase else "",
-        "no_longer": kept.count(),
+        "job": first,
+        "job_ids": ", ".join(str(job.pk) for job in jobs),
+        "finished_at": max(ends) if jobs and len(ends) == len(jobs) else None,
+        "by": _name(first) if first and may_erase else "",
+        "kept_count": kept.count(),
         "kept": KEPT,
     }
     return TemplateResponse(request, "admin/contacts/erased.html", context, status=410)

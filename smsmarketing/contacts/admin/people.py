@@ -258,6 +258,14 @@ class ContactAdmin(OperationAdmin):
             for state in states
         )
 
+    def _gone(self, request: HttpRequest, object_id: str, actor: Actor) -> HttpResponse:
+        """The page of a person who was erased; Http404 for every other id."""
+        seen = contacts_seen(actor).filter(pk=object_id) if object_id.isdecimal() else None
+        erased = seen.first() if seen is not None else None
+        if erased is None:
+            raise Http404("There is no such contact, or it is not for you.")
+        return erased_page(self, request, erased, actor)
+
     def change_view(
         self,
         request: HttpRequest,
@@ -272,10 +280,7 @@ class ContactAdmin(OperationAdmin):
         rows = self.visible(actor)
         contact = rows.filter(pk=object_id).first() if object_id.isdecimal() else None
         if contact is None:
-            gone = contacts_seen(actor).filter(pk=object_id) if object_id.isdecimal() else ()
-            for erased in gone:
-                return erased_page(self, request, erased, actor)
-            raise Http404("There is no such contact, or it is not for you.")
+            return self._gone(request, object_id, actor)
         context = {
             **self.admin_site.each_context(request),
             "title": self.person(contact) if self.person(contact) != "—" else self.number(contact),

@@ -111,6 +111,7 @@ def _run(ports: Ports, *, folder: Path, environment: dict[str, str], signals: Si
     _say("loading demo data ...")
     address = f"http://{configuration.HOST}:{ports.carrier}"
     load = ["demo_data", "--json", "--carrier-url", address]
+    load += ["--carrier-smpp-url", f"smpp://{configuration.HOST}:{ports.smpp}"]
     printed = _manage(load, environment=environment, signals=signals)
     notes = configuration.notes_merge(folder / "notes.json", _last_object(printed))
     if signals.stopping():
@@ -141,12 +142,13 @@ def _commands(ports: Ports, *, folder: Path, notes: dict[str, Any]) -> dict[str,
     web = f"{configuration.HOST}:{ports.web}"
     inbound = urljoin(f"http://{web}/", str(notes.get("inbound_url") or ""))
     carrier = ["-m", "smsmarketing.simulator", "--port", str(ports.carrier), *CARRIER_BEHAVIOUR]
-    carrier += ["--inbound-url", inbound]
+    carrier += ["--inbound-url", inbound, "--smpp-port", str(ports.smpp)]
     return {
         "carrier": python(*carrier),
         "web": python("-m", "gunicorn", "smsmarketing.wsgi:application", "--bind", web),
         "fast": [*worker, "--queues", FAST_QUEUES, "--hostname", "fast@%h"],
         "bulk": [*worker, "--queues", BULK_QUEUES, "--hostname", "bulk@%h"],
+        "binds": python("manage.py", "smpp_supervise"),
         "beat": [*celery, "beat", "--schedule", str(folder / "beat-schedule")],
     }
 

@@ -26,6 +26,11 @@ class Ports:
     carrier: int
     redis: int | None
 
+    @property
+    def smpp(self) -> int:
+        """Where the carrier speaks SMPP: the port beside its HTTP one."""
+        return self.carrier + 1 if self.carrier < 65535 else self.carrier - 1
+
 
 def ports_read() -> Ports:
     """Read the ports from the environment and make sure that nobody uses them. Raises DemoRefused."""
@@ -34,7 +39,12 @@ def ports_read() -> Ports:
         carrier=_port("CARRIER_PORT", CARRIER_PORT) or CARRIER_PORT,
         redis=_port("REDIS_PORT", None),
     )
-    named = {"WEB_PORT": found.web, "CARRIER_PORT": found.carrier, "REDIS_PORT": found.redis}
+    named = {
+        "WEB_PORT": found.web,
+        "CARRIER_PORT": found.carrier,
+        "CARRIER_PORT (SMPP beside it)": found.smpp,
+        "REDIS_PORT": found.redis,
+    }
     taken: dict[int, str] = {}
     for name, port in named.items():
         if port is None:

@@ -38,6 +38,7 @@ def summary_render(
         f"  REST docs  {web}/api/docs/",
         f"  MCP        {web}/mcp",
         f"  Carrier    http://{HOST}:{ports.carrier} (simulated; no message leaves this machine)",
+        f"             smpp://{HOST}:{ports.smpp} is the same carrier over SMPP",
         f"  Shell      . {shell}   then: .venv/bin/python manage.py operations",
         "",
         *_logins(notes),

@@ -18,6 +18,7 @@ from smsmarketing.gateways.models import (
     Receipt,
     SenderId,
 )
+from smsmarketing.gateways.operations.smpp_shapes import bind_health, bind_sentence
 from smsmarketing.gateways.rules.messages import MEANINGS, OPEN, SKIP_REASONS
 from smsmarketing.gateways.selectors import (
     batch_counts,
@@ -73,11 +74,20 @@ class GatewayAdmin(OperationAdmin):
         "balance_at",
         "balance_alert",
         "balance_low_at",
+        "bind_shown",
     )
 
     def visible(self, actor: Actor) -> QuerySet[Any]:
         """Gateways are shared."""
-        return gateways_visible(actor)
+        return gateways_visible(actor).select_related("bind")
+
+    @admin.display(description="SMPP bind")
+    def bind_shown(self, row: Gateway) -> str:
+        """How the connection is, in a sentence."""
+        health = bind_health(row)
+        if health is None:
+            return "None: it is reached over HTTP."
+        return bind_sentence(health)
 
     @admin.display(description="Countries")
     def reach(self, row: Gateway) -> str:

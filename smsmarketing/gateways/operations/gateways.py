@@ -10,6 +10,7 @@ from pydantic import Field
 from smsmarketing.gateways import transports
 from smsmarketing.gateways.models import Gateway
 from smsmarketing.gateways.operations.shapes import RateRow, money, rate_row
+from smsmarketing.gateways.operations.smpp_shapes import BindHealth, bind_health
 from smsmarketing.gateways.selectors import gateways_visible, rates_current
 from smsmarketing.operations import registry
 from smsmarketing.operations.pages import Page, PageInput, page_cut
@@ -70,6 +71,9 @@ class GatewayRow(Output):
     )
     balance: Money | None = Field(description="Prepaid balance, when the gateway told one.")
     balance_at: datetime | None = Field(description="When the balance was read, UTC.")
+    bind: BindHealth | None = Field(
+        description="How its connection is; null for a gateway that is reached over HTTP."
+    )
 
 
 class GatewayPage(Page[GatewayRow]):
@@ -78,7 +82,7 @@ class GatewayPage(Page[GatewayRow]):
 
 def run(context: Context, data: GatewayListIn) -> GatewayPage:
     """All gateways; they are shared by the teams."""
-    rows = gateways_visible(context.actor).select_related("fallback").order_by("name", "id")
+    rows = gateways_visible(context.actor).select_related("fallback", "bind").order_by("name", "id")
     if data.country:
         rows = rows.filter(countries__contains=[data.country])
     if data.state:
@@ -115,6 +119,7 @@ def _row(gateway: Gateway, now: datetime) -> GatewayRow:
         ),
         balance=(money(gateway.balance, gateway.currency) if gateway.balance is not None else None),
         balance_at=gateway.balance_at,
+        bind=bind_health(gateway),
     )
 
 

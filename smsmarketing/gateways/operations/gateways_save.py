@@ -13,6 +13,7 @@ from pydantic import Field
 
 from smsmarketing.gateways import transports
 from smsmarketing.gateways.models import Gateway
+from smsmarketing.gateways.operations.smpp_shapes import SmppSettings, smpp_address_wrong
 from smsmarketing.gateways.services import gateway_create, gateway_update
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput, NotFound
@@ -45,7 +46,9 @@ class GatewaySaveIn(Input):
     )
     transport: str = Field(max_length=24, description="Protocol module, e.g. vertexsms.")
     base_url: str = Field(
-        min_length=8, max_length=200, description="Address of its API: https, without a path."
+        min_length=8,
+        max_length=200,
+        description="Address of its API: https, without a path; for SMPP smpps://host:port.",
     )
     countries: list[Country] = Field(
         min_length=1, max_length=250, description="Countries it delivers to (ISO 3166-1 alpha-2)."
@@ -66,6 +69,9 @@ class GatewaySaveIn(Input):
         pattern=r"^\d{1,6}(\.\d{1,6})?$",
         max_length=13,
         description='Price of one number lookup (HLR) in currency, e.g. "0.004"; null when not known.',
+    )
+    smpp: SmppSettings | None = Field(
+        default=None, description="How it speaks SMPP; only for the transport smpp."
     )
     answers_stop_itself: bool = Field(
         default=False, description="The provider confirms a STOP itself, so we must not."
@@ -93,6 +99,8 @@ def run(context: Context, data: GatewaySaveIn) -> GatewaySaveOut:
         "webhook_ips": data.webhook_networks,
         "handles_stop_replies": data.answers_stop_itself,
     }
+    if data.transport in transports.bound_names() and (data.gateway_id is None or data.smpp):
+        fields["options"] = (data.smpp or SmppSettings()).options()
     if data.gateway_id is None or "lookup_price" in data.model_fields_set:
         fields["lookup_price"] = Decimal(data.lookup_price) if data.lookup_price else None
     if data.gateway_id is None:
@@ -111,8 +119,12 @@ def run(context: Context, data: GatewaySaveIn) -> GatewaySaveOut:
         gateway_id=gateway.pk,
         created=data.gateway_id is None,
         next_step=(
-            f"Run `manage.py gateway_credentials {gateway.slug}` on the server to enter its token"
-            " and to see its webhook address."
+            f"Run `manage.py gateway_credentials {gateway.slug}` on the server to enter its"
+            + (
+                " system id and password; `manage.py smpp_supervise` then binds to it."
+                if gateway.transport in transports.bound_names()
+                else " token and to see its webhook address."
+            )
         ),
     )
 
@@ -160,8 +172,7 @@ def _checked(data: GatewaySaveIn) -> None:
     wrong = {}
     if data.transport not in transports.names():
         wrong["transport"] = f"Use one of: {', '.join(transports.names())}."
-    if not _address_fits(data.base_url):
-        wrong["base_url"] = "Use https://host of the provider, without login or path."
+    wrong |= _address_wrong(data)
     for block in data.webhook_networks:
         try:
             ipaddress.ip_network(block, strict=False)
@@ -173,6 +184,19 @@ def _checked(data: GatewaySaveIn) -> None:
         wrong["name"] = "This name is taken."
     if wrong:
         raise InvalidInput("The gateway cannot be saved like this.", field_errors=wrong)
+
+
+def _address_wrong(data: GatewaySaveIn) -> dict[str, str]:
+    if data.transport in transports.bound_names():
+        accepted = data.smpp is not None and data.smpp.plain_connection_accepted
+        sentence = smpp_address_wrong(data.base_url, plain_accepted=accepted)
+        return {"base_url": sentence} if sentence else {}
+    wrong = {}
+    if not _address_fits(data.base_url):
+        wrong["base_url"] = "Use https://host of the provider, without login or path."
+    if data.smpp is not None:
+        wrong["smpp"] = "Only a gateway with the transport smpp has SMPP settings."
+    return wrong
 
 
 def _address_fits(address: str) -> bool:

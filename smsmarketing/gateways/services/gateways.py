@@ -38,6 +38,7 @@ def gateway_create(
     fallback: Gateway | None = None,
     handles_stop_replies: bool = False,
     lookup_price: Decimal | None = None,
+    options: Mapping[str, str] | None = None,
 ) -> Gateway:
     """A gateway with sealed credentials and a webhook secret of 192 random bits.
 
@@ -67,6 +68,7 @@ def gateway_create(
             fallback=fallback,
             handles_stop_replies=handles_stop_replies,
             lookup_price=lookup_price,
+            options=dict(options or {}),
         )
         credentials_write(gateway, credentials)
         webhook_secret_write(gateway, webhook_secret or secrets.token_urlsafe(24))

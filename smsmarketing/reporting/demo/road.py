@@ -47,6 +47,28 @@ def gateway_ensure(carrier_url: str, *, now: datetime) -> Gateway:
     return gateway
 
 
+def smpp_gateway_ensure(smpp_url: str, *, now: datetime) -> Gateway:
+    """A second way to the simulated carrier: over SMPP."""
+    gateway = Gateway.objects.filter(slug="demo-smpp").first()
+    if gateway is None:
+        gateway = gateway_create(
+            name="Demo carrier (SMPP)",
+            slug="demo-smpp",
+            transport="smpp",
+            base_url=smpp_url,
+            credentials={"system_id": "demo", "password": CARRIER_TOKEN},
+            countries=list(RATES),
+            currency="EUR",
+            rate_per_second=200,
+            max_in_flight=32,
+        )
+        for country, price in RATES.items():
+            rate_set(gateway, country=country, price=Decimal(price), source="demo", now=now)
+    if gateway.base_url != smpp_url:
+        Gateway.objects.filter(pk=gateway.pk).update(base_url=smpp_url)
+    return gateway
+
+
 def inbound_url(gateway: Gateway) -> str:
     """Where the simulator posts replies."""
     secret = webhook_secret_read(gateway)

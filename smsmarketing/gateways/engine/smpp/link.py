@@ -111,6 +111,8 @@ class Link:
                 if not data:
                     return found, LinkDown("reset", "The gateway closed the connection.")
                 found += self._framer.feed(data)
+                if self._framer.broken:
+                    raise PduError("length", "The stream cannot be followed any more.")
                 if len(data) < _READ_BYTES and not self._buffered:
                     return found, None
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):

@@ -73,10 +73,12 @@ class Framer:
 
     def __init__(self) -> None:
         self._left = b""
+        self.broken = False
+        """The stream cannot be followed any more; the connection has to be closed."""
 
     def feed(self, data: bytes) -> list[Pdu]:
-        """The PDUs that `data` completes. Raises PduError when the stream cannot be followed any
-        more; the connection has to be closed then.
+        """The PDUs that `data` completes; those before the place where a stream broke still count.
+        Raises PduError when there is none before it.
         """
         stream = self._left + data if self._left else data
         found: list[Pdu] = []
@@ -84,7 +86,10 @@ class Framer:
         while end - start >= HEADER_BYTES:
             length, command, status, sequence = HEADER.unpack_from(stream, start)
             if not HEADER_BYTES <= length <= MAX_PDU_BYTES:
-                raise PduError("length", "The length of a PDU cannot be right.")
+                self.broken = True
+                if not found:
+                    raise PduError("length", "The length of a PDU cannot be right.")
+                break
             if end - start < length:
                 break
             raw = stream[start : start + length]
@@ -103,7 +108,7 @@ def pdus_split(raw: bytes) -> list[Pdu]:
     """The PDUs that these bytes are made of. Raises PduError when something is left over."""
     framer = Framer()
     found = framer.feed(raw)
-    if framer.pending:
+    if framer.pending or framer.broken:
         raise PduError("cut", "The bytes end in the middle of a PDU.")
     return found
 

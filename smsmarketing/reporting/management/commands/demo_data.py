@@ -16,6 +16,7 @@ from smsmarketing.reporting.demo.road import (
     inbound_url,
     quota_ensure,
     senders_ensure,
+    smpp_gateway_ensure,
 )
 
 
@@ -31,6 +32,9 @@ class Command(BaseCommand):
             help="Where the carrier simulator listens.",
         )
         parser.add_argument(
+            "--carrier-smpp-url", default="", help="Where it speaks SMPP, if it does."
+        )
+        parser.add_argument(
             "--json",
             action="store_true",
             help="Print logins and addresses as JSON in the last line.",
@@ -41,6 +45,8 @@ class Command(BaseCommand):
         team, brand = team_ensure()
         logins = people_ensure(team)
         gateway = gateway_ensure(options["carrier_url"], now=now)
+        if options["carrier_smpp_url"]:
+            smpp_gateway_ensure(options["carrier_smpp_url"], now=now)
         sender = senders_ensure(team, brand, now=now)
         quota_ensure(team, now=now)
         audience = contacts_ensure(team=team, brand=brand)

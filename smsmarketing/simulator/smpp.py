@@ -285,4 +285,6 @@ def receipt_body(submit: Submitted, number: int, outcome: str) -> bytes:
     if number % 3:
         return deliver_body(submit.to, submit.source, text.encode(), receipt=True)
     tags = {0x001E: f"{number:08X}".encode() + b"\0", 0x0427: bytes((state,))}
+    if int(error):
+        tags[0x0423] = b"\x03" + int(error).to_bytes(2, "big")  # 3: GSM
     return deliver_body(submit.to, submit.source, b"", receipt=True, tags=tags)

@@ -6,6 +6,7 @@ import queue
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,6 +32,8 @@ class Client:
 
     def __init__(self, stream: socket.socket) -> None:
         self.stream = stream
+        self.bound_as = 0
+        """The command of its bind."""
         self._framer = Framer()
         self._ready: list[Pdu] = []
 
@@ -88,6 +91,7 @@ class Smsc:
             with stream:
                 client = Client(stream)
                 bind = client.read()
+                client.bound_as = bind.command
                 self.binds.append(bind.command)
                 client.accept(bind, "smsc")
                 self._talk(client, self)
@@ -109,7 +113,7 @@ def config(base_url: str, **options: str) -> TransportConfig:
     return TransportConfig(
         base_url=base_url,
         credentials={"system_id": "shop", "password": "secret"},
-        options={"response_s": "2", "enquire_s": "5", **options},
+        options={"enquire_s": "5", **options},
     )
 
 
@@ -131,6 +135,14 @@ def engine(base_url: str, *, window: int = 8, options: dict[str, str] | None = N
     bound.bind()
     bound.kept = kept  # type: ignore[attr-defined]
     return bound
+
+
+def idle_until(bound: SmppEngine, reached: Callable[[], object], *, seconds: float = 20.0) -> None:
+    """Let the bind take what comes until that is so; AssertionError when it never gets there."""
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, bound.why_down
+        bound.idle(0.05)
 
 
 def request(number: int, **changes: Any) -> SubmitRequest:

@@ -35,7 +35,7 @@ class RustServer:
     """
 
     def __init__(self, decide: Callable[[Any, int], str | None]) -> None:
-        self.port = port_free()
+        self.port = 0
         self.texts: list[tuple[str, bytes]] = []
         self._decide = decide
         self._loop = asyncio.new_event_loop()
@@ -46,8 +46,7 @@ class RustServer:
         self._loop.run_until_complete(self._serve())
 
     async def _serve(self) -> None:
-        server = smpp34.Server("127.0.0.1", self.port, system_id="smsc")
-        await server.start()
+        server = await self._started()
         self._ready.set()
         esme: Any = None
         stop = asyncio.ensure_future(self._done.wait())
@@ -76,6 +75,18 @@ class RustServer:
                     sending.add(asyncio.ensure_future(told))
         await asyncio.gather(*sending, return_exceptions=True)
         await server.stop()
+
+    async def _started(self) -> Any:
+        """It takes no port 0, and a free one may be gone a moment later."""
+        for _ in range(10):
+            self.port = port_free()
+            server = smpp34.Server("127.0.0.1", self.port, system_id="smsc")
+            try:
+                await server.start()
+            except smpp34.SmppError:
+                continue
+            return server
+        raise AssertionError("No port was free.")
 
     def __enter__(self) -> str:
         self._thread.start()

@@ -293,8 +293,11 @@ class TestReceipts:
         event = receipt(text)
         assert (event.gateway_message_id, event.status) == ("0000B3FC", "delivered")
 
-    @pytest.mark.parametrize(("told", "code"), [("069", "069"), ("1A", "1A"), ("000", None)])
+    @pytest.mark.parametrize(
+        ("told", "code"), [("069", "69"), ("1A", "1A"), ("0A0", "0A0"), ("000", None)]
+    )
     def test_keeps_the_networks_code(self, told: str, code: str | None) -> None:
+        """In one spelling: a parameter tells the number 69 without zeros."""
         event = receipt(APPENDIX_B.format("UNDELIV", told))
         assert (event.error_code, event.error_class) == (code, "soft")
 

@@ -117,12 +117,16 @@ def _word_status(word: str) -> ReceiptStatus:
 
 
 def _error(message: ShortMessage, head: str) -> str | None:
-    """The network's code; 0 in any spelling is none."""
+    """The network's code; 0 in any spelling is none. A number is told without leading zeros: one
+    carrier may pad it in a text and not in a parameter, and it is one code to whoever counts them.
+    """
     told = message.optional.get(NETWORK_ERROR_CODE, b"")
     if len(told) == 3 and any(told[1:]):
         return str(int.from_bytes(told[1:], "big"))
     word = _first(_ERROR, head)
-    return word if word.strip("0") else None
+    if word.isdecimal():
+        word = word.lstrip("0")
+    return word or None
 
 
 def _first(pattern: re.Pattern[str], text: str) -> str:

@@ -320,6 +320,12 @@ _TABLE: tuple[Permission, ...] = (
         {OPERATIONS, COMPLIANCE, TECHNICAL},
         "sms:sender",
     ),
+    _permission(
+        "gateways.sender_rules_edit",
+        "Say where which kind of sender may be used, against the packaged table",
+        {COMPLIANCE, TECHNICAL},
+        "sms:sender",
+    ),
     _permission("gateways.sender_view", "See sender IDs", EVERYONE, "sms:read", "sms:sender"),
     _permission("operations.audit_view", "Read the audit log", {COMPLIANCE}, "sms:compliance"),
     _permission(

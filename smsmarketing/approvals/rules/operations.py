@@ -16,6 +16,7 @@ NEVER_HELD: Final = frozenset(
         "opt_outs.import",
         "opt_outs.restore_blocks",
         "opt_in_forms.close",
+        "sender_rules.forbid",
     }
 )
 """The safety direction is never delayed by a second person [R-8.5]."""
@@ -52,7 +53,10 @@ TOPICS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "scheduling": ("Scheduling", ("campaigns.schedule", "campaigns.cancel_schedule")),
     "official_sends": ("Official sends", ("campaigns.send_approved",)),
     "resends": ("Resends", ("failed_messages.resend",)),
-    "sender_id_applications": ("Sender ID applications", ("sender_id.apply",)),
+    "sender_id_applications": (
+        "Sender ID applications",
+        ("sender_id.apply", "sender_ids.save", "sender_ids.countries_save", "sender_rules.save"),
+    ),
     "otp_sends": ("One-time codes", ("otp.send",)),
     "contacts": (
         "Contacts, segments and imports",

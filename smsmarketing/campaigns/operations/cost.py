@@ -10,6 +10,7 @@ from pydantic import Field
 
 from smsmarketing.campaigns.operations.campaigns_read import CAMPAIGN_TARGET, CampaignIn
 from smsmarketing.campaigns.operations.segments import ExclusionCount, exclusions_of
+from smsmarketing.campaigns.operations.sender_notes import SenderNote, sender_notes
 from smsmarketing.campaigns.plan import AudiencePlan, CostPlan
 from smsmarketing.campaigns.services.budget import balance_warning, budget_room, drift_lines
 from smsmarketing.campaigns.services.content import campaign_plan, cost_ceiling, links_of
@@ -55,6 +56,9 @@ class CostOut(Output):
     unsendable: int = Field(description="Contacts of the segment that cannot be sent to.")
     exclusions: list[ExclusionCount] = Field(
         description="Why, with counts; recipients plus these equals the segment."
+    )
+    sender_notes: list[SenderNote] = Field(
+        description="Countries in which the sender may not be used, or is shown differently."
     )
     frequency_cap_exclusions: int = Field(description="Excluded by frequency caps.")
     opt_out_exclusions: int = Field(description="Excluded by opt-out or complaint.")
@@ -159,6 +163,7 @@ def _cost(context: Context, data: CampaignIn) -> CostOut:
         recipients=audience.sendable,
         unsendable=audience.matched - audience.sendable,
         exclusions=exclusions_of(audience),
+        sender_notes=sender_notes(audience),
         frequency_cap_exclusions=audience.excluded.get("capped", 0),
         opt_out_exclusions=audience.excluded.get("opted_out", 0)
         + audience.excluded.get("complaint", 0),

@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import Field
 
 from smsmarketing.accounts.models import Brand
+from smsmarketing.campaigns.operations.sender_notes import SenderNote, sender_notes
 from smsmarketing.campaigns.plan import REASONS, AudiencePlan, PlanRequest, audience_plan
 from smsmarketing.campaigns.selectors import brands_usable, gateways_usable, pick
 from smsmarketing.contacts.criteria import (
@@ -127,6 +128,9 @@ class SegmentPreviewOut(Output):
     countries: list[CountryCount] = Field(
         description="Sendable contacts, rate and cost by country."
     )
+    sender_notes: list[SenderNote] = Field(
+        description="Countries in which the sender may not be used, or is shown differently."
+    )
     estimated_cost: Money = Field(description="Sum over the countries at parts_per_message.")
     quota_parts_left: int | None = Field(
         description="Parts left in the team's quota this month; null without a quota."
@@ -225,6 +229,7 @@ def _preview(context: Context, data: SegmentPreviewIn) -> SegmentPreviewOut:
         frequency_cap_exclusions=result["frequency_cap_exclusions"],
         exclusions=exclusions_of(audience),
         countries=countries,
+        sender_notes=sender_notes(audience),
         estimated_cost=Money(amount=str(cost), currency=gateway.currency),
         quota_parts_left=quota_left(quota)[0] if quota else None,
         gateway=gateway.name,

@@ -18,11 +18,12 @@ from smsmarketing.contacts.criteria import (
     rows_bounded,
 )
 from smsmarketing.gateways.models import Gateway, Rate, SenderId
+from smsmarketing.gateways.rules.eligibility import Verdict
 from smsmarketing.gateways.rules.quiet_hours import Held, window_check
 from smsmarketing.gateways.rules.quiet_table import Mode
 from smsmarketing.gateways.selectors.limits import caps_for
 from smsmarketing.gateways.selectors.rates import rates_current
-from smsmarketing.gateways.selectors.senders import sender_eligibility
+from smsmarketing.gateways.selectors.senders import sender_eligibility, sender_verdicts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,8 @@ class AudiencePlan:
     overlap_removed: int
     rates: Mapping[str, Rate]
     statement: DecisionStatement
+    sender: Mapping[str, Verdict] = field(default_factory=dict)
+    """Country of the audience → whether the sender may be used there; empty without a sender."""
     held_now: int | None = None
     held_until: list[tuple[datetime, int]] = field(default_factory=list)
     held_without_zone: int = 0
@@ -74,7 +77,9 @@ def statement_for(
     else:
         eligible = {
             country
-            for country, status in sender_eligibility(request.sender).items()
+            for country, status in sender_eligibility(
+                request.sender, gateway=request.gateway, purpose=request.purpose
+            ).items()
             if status == "allowed"
         }
     return decision_statement(
@@ -129,8 +134,19 @@ def audience_plan(
         overlap_removed=_overlap(request.criteria.audience_ids),
         rates=rates,
         statement=statement,
+        sender=_verdicts(request, {*sendable, *excluded_by_country}),
         **held,
     )
+
+
+def _verdicts(request: PlanRequest, countries: set[str]) -> dict[str, Verdict]:
+    """What holds for the sender in the countries of the audience, with reasons in words [R-5.6]."""
+    if request.sender is None:
+        return {}
+    found = sender_verdicts(
+        request.sender, gateway=request.gateway, purpose=request.purpose, countries=countries
+    )
+    return {country: found[country] for country in sorted(countries)}
 
 
 def _overlap(audience_ids: tuple[int, ...]) -> int:

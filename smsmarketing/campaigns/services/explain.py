@@ -19,7 +19,7 @@ from smsmarketing.gateways.rules.messages import CLOSED
 from smsmarketing.gateways.rules.quiet_hours import Held, window_check
 from smsmarketing.gateways.selectors.limits import caps_for
 from smsmarketing.gateways.selectors.rates import rates_current
-from smsmarketing.gateways.selectors.senders import sender_eligibility
+from smsmarketing.gateways.selectors.senders import sender_verdicts
 
 _SAME_MOMENT = timedelta(seconds=1)
 """The slot of a message in the history is taken with its hand-over."""
@@ -112,7 +112,9 @@ def _checks(
     state = SendState.objects.filter(contact=contact, brand=campaign.brand).first()
     reason = _reason(campaign, state, now)
     country = contact.country
-    eligible = sender_eligibility(campaign.sender).get(country, "unknown")
+    verdict = sender_verdicts(
+        campaign.sender, gateway=campaign.gateway, purpose=campaign.purpose, countries=[country]
+    )[country]
     rate = rates_current(campaign.gateway, None, now).get(country)
     checks = [
         Check("Known to the brand", state is not None, campaign.brand.name, now),
@@ -127,8 +129,10 @@ def _checks(
         ),
         Check(
             "Sender ID allowed there",
-            eligible == "allowed",
-            f"{campaign.sender.value}: {eligible}",
+            verdict.status == "allowed",
+            f"{campaign.sender.value}: {verdict.status}. {verdict.why} {verdict.next_step}".strip(
+                ". "
+            ),
             now,
         ),
         Check(

@@ -33,7 +33,12 @@ from smsmarketing.campaigns.services.drafts import campaign_check, campaign_reop
 from smsmarketing.campaigns.services.notes import campaign_notify
 from smsmarketing.campaigns.services.wall_time import planned_at
 from smsmarketing.operations.canonical import sha256_hex
-from smsmarketing.operations.errors import Conflict, InvalidInput, RatesUnavailable
+from smsmarketing.operations.errors import (
+    Conflict,
+    InvalidInput,
+    RatesUnavailable,
+    SenderNotEligible,
+)
 from smsmarketing.operations.states import row_lock, transition_apply
 from smsmarketing.operations.types import Actor
 
@@ -150,6 +155,14 @@ def _sendable_check(audience: AudiencePlan) -> None:
             f"Nobody in this segment can be sent to; for {unpriced} of them the gateway has no price. Load its rates, "
             "or change the segment.",
             details={"matched": audience.matched, "excluded": audience.excluded},
+        )
+    shut = [verdict for verdict in audience.sender.values() if verdict.status != "allowed"]
+    if shut and audience.excluded.get("sender_not_eligible", 0):
+        raise SenderNotEligible(
+            "Nobody in this segment can be sent to with this sender. "
+            + " ".join(verdict.sentence for verdict in shut[:3]),
+            field_errors={"sender_id": " ".join(verdict.sentence for verdict in shut[:10])},
+            details={"countries": {verdict.country: verdict.status for verdict in shut}},
         )
     raise Conflict(
         "Nobody in this segment can be sent to; see the exclusion reasons in "

@@ -72,7 +72,7 @@ checked AS MATERIALIZED (
         END AS personal,
         CASE
             WHEN w.country <> ALL(%(countries)s::text[]) THEN 'country_blocked'
-            WHEN %(kind)s <> 'reply' AND e.status IS DISTINCT FROM 'allowed'
+            WHEN %(kind)s <> 'reply' AND w.country <> ALL(%(eligible)s::text[])
                 THEN 'sender_not_eligible'
         END AS road,
         CASE
@@ -100,7 +100,6 @@ checked AS MATERIALIZED (
         WHERE t.brand_id = %(brand)s AND t.contact_id = w.contact_id
         LIMIT 1
     ) s ON true
-    LEFT JOIN gateways_sendereligibility e ON e.sender_id = %(sender)s AND e.country = w.country
     LEFT JOIN LATERAL (
         SELECT min([suppression_rank]) AS rank
         FROM contacts_suppression x

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from smsmarketing.gateways.dispatch.session import (
+    WaveCursor,
     array_of,
     array_of_bytes,
     array_of_texts,
@@ -30,6 +31,11 @@ from smsmarketing.gateways.dispatch.statements import (
 )
 from smsmarketing.gateways.rules.caps import COUNTED_PURPOSES
 from smsmarketing.gateways.rules.part_ids import id_canonical
+from smsmarketing.gateways.selectors.senders import (
+    STANDINGS,
+    countries_allowed,
+    standings_parameters,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +135,9 @@ def wave_mark(
             return Halt("The cost ceiling is reached.", pause=True)
         contacts = array_of(each.contact_id for each in affordable)
         cursor.execute(SLOTS_LOCK, {"brand": plan.brand_id, "contacts": contacts})
-        cursor.execute(
-            mark_statement(len(affordable[0].hashes)), _mark_parameters(plan, affordable, now)
-        )
+        parameters = _mark_parameters(plan, affordable, now)
+        parameters["eligible"] = array_of_texts(_eligible(cursor, plan))
+        cursor.execute(mark_statement(len(affordable[0].hashes)), parameters)
         marked = [Marked(*row) for row in cursor.all()]
         costs = {candidate.id: candidate.cost for candidate in affordable}
         committed = sum(
@@ -207,6 +213,17 @@ def _affordable(candidates: Sequence[Candidate], room: Decimal) -> list[Candidat
     return taken
 
 
+def _eligible(cursor: WaveCursor, plan: WavePlan) -> list[str]:
+    """Where the sender may be used as of this moment, by the decision that the preview showed."""
+    cursor.execute(
+        STANDINGS,
+        standings_parameters(
+            sender_id=plan.sender_id, gateway_id=plan.gateway_id, purpose=plan.purpose
+        ),
+    )
+    return countries_allowed(cursor.all(), purpose=plan.purpose)
+
+
 def _mark_parameters(
     plan: WavePlan, candidates: Sequence[Candidate], now: datetime
 ) -> dict[str, Any]:
@@ -219,7 +236,6 @@ def _mark_parameters(
             for number in range(len(candidates[0].hashes))
         },
         "brand": plan.brand_id,
-        "sender": plan.sender_id,
         "sender_value": plan.sender_value,
         "gateway": plan.gateway_id,
         "countries": array_of_texts(plan.countries),

@@ -6,7 +6,7 @@ from smsmarketing.gateways.models.bind import Bind, PartId
 from smsmarketing.gateways.models.gateway import Gateway, Rate
 from smsmarketing.gateways.models.money import ExchangeRate, FrequencyCap, LedgerEntry, Quota
 from smsmarketing.gateways.models.receipt import InboundMessage, Receipt
-from smsmarketing.gateways.models.sender import SenderEligibility, SenderId
+from smsmarketing.gateways.models.sender import SenderEligibility, SenderId, SenderRule
 
 __all__ = [
     "Attempt",
@@ -28,4 +28,5 @@ __all__ = [
     "RouteMonth",
     "SenderEligibility",
     "SenderId",
+    "SenderRule",
 ]

@@ -6,6 +6,7 @@ from django.db import models
 from django_fsm import FSMField, transition
 
 from smsmarketing.accounts.models import Brand, Team
+from smsmarketing.gateways.models.gateway import Gateway
 from smsmarketing.operations.states import FSMModel
 
 SENDER_STATES = (
@@ -99,3 +100,64 @@ class SenderEligibility(models.Model):
 
     def __str__(self) -> str:
         return f"{self.country} {self.status}"
+
+
+class SenderRule(models.Model):
+    """Whether a kind of sender may be used in a country [R-5.6]: the packaged table, or people's word.
+
+    The most specific living row holds: people before the table, one gateway before all, one purpose
+    before all. Rows are never changed; a new one retires the old one.
+    """
+
+    country = models.CharField(max_length=2)
+    kind = models.CharField(max_length=12)
+    gateway = models.ForeignKey(
+        Gateway,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Only there; empty: everywhere.",
+    )
+    purpose = models.CharField(max_length=16, blank=True, help_text="Empty: every purpose.")
+    status = models.CharField(max_length=10, help_text="allowed, register, forbidden or unknown.")
+    binding = models.BooleanField(
+        default=False, help_text="People's word about one sender does not lift it."
+    )
+    registry = models.CharField(max_length=12, blank=True, help_text="Registry it asks for.")
+    replacement = models.CharField(
+        max_length=60, blank=True, help_text="What recipients see instead [R-5.7]."
+    )
+    note = models.CharField(max_length=400, blank=True)
+    source = models.CharField(max_length=120)
+    as_of = models.DateField(help_text="How old the source is.")
+    by_people = models.BooleanField(default=False)
+    reason = models.CharField(
+        max_length=300, blank=True, help_text="Why people overrode the table."
+    )
+    set_by = models.CharField(max_length=150, blank=True)
+    created_at = models.DateTimeField()
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["country", "kind", "gateway", "purpose", "by_people"],
+                condition=models.Q(retired_at=None),
+                nulls_distinct=False,
+                name="sender_rule_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=ELIGIBILITY), name="sender_rule_word"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=SENDER_KINDS), name="sender_rule_kind"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(by_people=False) | ~models.Q(reason=""),
+                name="sender_rule_reason",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.country} {self.kind} {self.status}"

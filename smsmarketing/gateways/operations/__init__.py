@@ -17,6 +17,8 @@ from smsmarketing.gateways.operations import (
     rates_get,
     rates_import,
     rates_save,
+    sender_countries,
+    sender_rules,
     senders,
     senders_save,
 )
@@ -38,6 +40,8 @@ __all__ = [
     "rates_get",
     "rates_import",
     "rates_save",
+    "sender_countries",
+    "sender_rules",
     "senders",
     "senders_save",
 ]

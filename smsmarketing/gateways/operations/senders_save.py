@@ -9,7 +9,8 @@ from pydantic import Field
 
 from smsmarketing.accounts.models import Brand
 from smsmarketing.accounts.selectors import brands_visible
-from smsmarketing.gateways.rules.senders import sender_problem, sender_reserved
+from smsmarketing.gateways.rules.sender_names import name_alike, protected_names
+from smsmarketing.gateways.rules.senders import sender_country_problem, sender_problem
 from smsmarketing.gateways.services import (
     sender_create,
     sender_eligibility_set,
@@ -80,7 +81,7 @@ def run(context: Context, data: SenderSaveIn) -> SenderSaveOut:
         restrictions=data.restrictions,
         now=context.now,
     )
-    sender_eligibility_set(sender, dict.fromkeys(data.countries, "allowed"))
+    sender_eligibility_set(sender, dict.fromkeys(data.countries, "allowed"), note=data.evidence)
     sender = sender_verify(sender)
     context.audit_object = ("gateways.senderid", str(sender.pk))
     context.audit_reason = data.evidence
@@ -101,11 +102,17 @@ def _checked(context: Context, data: SenderSaveIn) -> Brand:
     problem = sender_problem(data.value, data.kind)
     if problem:
         raise InvalidInput("This cannot be a sender.", field_errors={"value": problem})
-    reserved = [country for country in data.countries if sender_reserved(data.value, country)]
-    if reserved:
+    for country in data.countries:
+        problem = sender_country_problem(data.value, data.kind, country)
+        if problem:
+            raise InvalidInput("This sender cannot be used there.", field_errors={"value": problem})
+    named = data.kind == "alphanumeric"
+    alike = name_alike(data.value, protected_names(), words=True) if named else ""
+    if alike:
         raise InvalidInput(
-            "This word is reserved.",
-            field_errors={"value": f"Reserved in: {', '.join(sorted(reserved))}."},
+            f"This name reads like {alike}, which is protected [R-5.5].",
+            field_errors={"value": "It needs documents: open a registration with them first."},
+            details={"protected": alike},
         )
     return brand
 

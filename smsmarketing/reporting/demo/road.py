@@ -81,7 +81,14 @@ def senders_ensure(team: Team, brand: Brand, *, now: datetime) -> SenderId:
     sender = SenderId.objects.filter(team=team, value="+12125550199").first()
     if sender is None:
         sender = sender_create(
-            team=team, brand=brand, value="+12125550199", kind="msisdn", can_receive=True, now=now
+            team=team,
+            brand=brand,
+            value="+12125550199",
+            kind="msisdn",
+            can_receive=True,
+            registration="10DLC",
+            registration_state="registered",
+            now=now,
         )
         sender_eligibility_set(
             sender, dict.fromkeys(("US", "MY", "GB"), "allowed") | {"DE": "register"}

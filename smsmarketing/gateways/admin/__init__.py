@@ -1,5 +1,5 @@
 """The wire in the admin: its rows, and the queue of replies that wait for a person."""
 
-from smsmarketing.gateways.admin import billing, money, review, rows
+from smsmarketing.gateways.admin import billing, money, review, rows, senders
 
-__all__ = ["billing", "money", "review", "rows"]
+__all__ = ["billing", "money", "review", "rows", "senders"]

@@ -16,7 +16,6 @@ from smsmarketing.gateways.models import (
     InboundMessage,
     Message,
     Receipt,
-    SenderId,
 )
 from smsmarketing.gateways.operations.smpp_shapes import bind_health, bind_sentence
 from smsmarketing.gateways.rules.messages import MEANINGS, OPEN, SKIP_REASONS
@@ -28,7 +27,6 @@ from smsmarketing.gateways.selectors import (
     gateways_visible,
     inbound_visible,
     messages_visible,
-    senders_visible,
 )
 from smsmarketing.operations.surfaces.admin import OperationAdmin, OperationButton
 from smsmarketing.operations.text import untrusted_clean
@@ -93,43 +91,6 @@ class GatewayAdmin(OperationAdmin):
     def reach(self, row: Gateway) -> str:
         """Countries it delivers to."""
         return ", ".join(sorted(row.countries))
-
-
-@admin.register(SenderId)
-class SenderIdAdmin(OperationAdmin):
-    """Senders of one's teams."""
-
-    view_permission = "gateways.sender_view"
-    icon = "id_card"
-    list_display = ("value", "kind", "state", "brand", "regions", "can_receive")
-    list_filter = ("state", "kind")
-    search_fields = ("value",)
-    ordering = ("value",)
-    fields = (
-        "value",
-        "kind",
-        "state",
-        "team",
-        "brand",
-        "regions",
-        "registration",
-        "registration_state",
-        "restrictions",
-        "can_receive",
-        "created_at",
-    )
-
-    def visible(self, actor: Actor) -> QuerySet[Any]:
-        """Senders of the person's teams."""
-        return (
-            senders_visible(actor).select_related("brand", "team").prefetch_related("eligibility")
-        )
-
-    @admin.display(description="Countries")
-    def regions(self, row: SenderId) -> str:
-        """Countries with their status."""
-        states = sorted(row.eligibility.all(), key=lambda each: each.country)
-        return ", ".join(f"{each.country} {each.status}" for each in states) or "none"
 
 
 @admin.register(Batch)

@@ -216,6 +216,7 @@ def valid(desk: Desk) -> Valid:
         "undo_preview_id": NO_ID,
         "url": "https://hooks.example.com/in",
         "value": "Parity",
+        "status": "allowed",
     }
     extra: dict[str, dict[str, Any]] = {
         "billing.import": {"content": "country,parts,amount\nLT,1,0.05\n"},
@@ -230,6 +231,7 @@ def valid(desk: Desk) -> Valid:
         "opt_outs.import": {"numbers": [{"phone": "+447400123497"}]},
         "opt_outs.lift": {"note": "because of parity", "base_version_token": "stale"},
         "quotas.save": {"month": None},
+        "sender_rules.list": {"country": "LT"},
         "webhooks.save": {"endpoint_id": endpoint.pk, "base_version_token": "stale"},
         "contacts.opt_in": {
             "contact_id": contact.pk,

@@ -17,6 +17,10 @@ from smsmarketing.campaigns.services.materialise import (
     hold_reason_of,
     materialise_begin,
 )
+from smsmarketing.campaigns.services.sender_stops import (
+    campaign_take_back,
+    campaigns_without_sender,
+)
 from smsmarketing.campaigns.services.sending import campaign_follow, campaigns_out_of_line
 from smsmarketing.campaigns.services.start import campaign_start_due, start_failed
 from smsmarketing.operations.errors import OperationError
@@ -26,6 +30,7 @@ logger = structlog.get_logger("smsmarketing.campaigns")
 BEAT = {
     "campaigns.start_due": 10.0,
     "campaigns.follow": 5.0,
+    "campaigns.senders_watch": 15.0,
     "campaigns.decisions_forget": 3600.0,
 }
 """Seconds between two runs."""
@@ -74,6 +79,17 @@ def follow() -> None:
                 campaign_follow(campaign_id)
         except Exception:
             logger.exception("campaign_follow_failed", campaign_id=campaign_id)
+
+
+@shared_task(name="campaigns.senders_watch", expires=60)
+def senders_watch() -> None:
+    """Take scheduled campaigns back whose sender was stopped [R-5.10]."""
+    for campaign_id in campaigns_without_sender():
+        try:
+            with transaction.atomic():
+                campaign_take_back(campaign_id)
+        except Exception:
+            logger.exception("campaign_take_back_failed", campaign_id=campaign_id)
 
 
 @shared_task(name="campaigns.decisions_forget", expires=3600)

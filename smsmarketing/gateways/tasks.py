@@ -9,6 +9,7 @@ from smsmarketing.gateways.services.billing import routes_refresh
 from smsmarketing.gateways.services.money_alerts import balances_watch
 from smsmarketing.gateways.services.part_ids import part_ids_expire
 from smsmarketing.gateways.services.retention import texts_expire
+from smsmarketing.gateways.services.sender_stops import senders_expire
 
 BEAT = {
     "gateways.sweep": 5.0,
@@ -18,6 +19,7 @@ BEAT = {
     "gateways.part_ids_expire": 3600.0,
     "gateways.balances_watch": 60.0,
     "gateways.routes_refresh": 3600.0,
+    "gateways.senders_expire": 30.0,
 }
 """Seconds between starts. Tasks expire: while a queue is long the sweep asks again and again."""
 
@@ -82,3 +84,9 @@ def balances_watch_task() -> None:
 def routes_refresh_task() -> None:
     """Count what each route was estimated and reported to cost."""
     routes_refresh()
+
+
+@shared_task(name="gateways.senders_expire", expires=60)
+def senders_expire_task() -> None:
+    """Stop senders whose registration has ended, and remind of those that will [R-5.10]."""
+    senders_expire()

@@ -16,6 +16,7 @@ NEVER_HELD: Final = frozenset(
         "opt_outs.import",
         "opt_outs.restore_blocks",
         "opt_in_forms.close",
+        "sender_ids.suspend",
         "sender_rules.forbid",
     }
 )

@@ -154,8 +154,9 @@ def _road_check(campaign: Campaign) -> None:
     if sender.state != "verified":
         word = str(sender.state).replace("_", " ")
         raise SenderNotEligible(
-            f"Sender {sender.value} is {word}; it was verified when the campaign was approved. Finish its "
-            "verification, or choose another sender and have the campaign reviewed again.",
+            f"Sender {sender.value} is {word}; it was verified when the campaign was approved. "
+            f"{sender.state_reason} Finish its verification or have it lifted with sender_ids.lift, or choose "
+            "another sender and have the campaign reviewed again.",
             field_errors={"sender_id": f"The sender is {word}."},
         )
     if gateway.state == "disabled":

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.urls import NoReverseMatch, reverse
 
 from smsmarketing.accounts.models import User
-from smsmarketing.approvals.models import OwnerNotification
+from smsmarketing.approvals.models import OwnerNotification, Vote
 from smsmarketing.campaigns.models import Campaign
 from smsmarketing.operations.errors import InvalidInput
 
@@ -31,6 +31,28 @@ def campaign_notify(campaign: Campaign, *, kind: str, text: str, now: datetime) 
             user=person,
             kind=kind,
             text=f"{campaign.name}: {text}"[:300],
+            url=_url(campaign),
+            created_at=now,
+        )
+        for person in found
+    )
+    return [person.get_username() for person in found]
+
+
+def approvers_tell(campaign: Campaign, *, text: str, now: datetime) -> list[str]:
+    """Leave a note for those who approved what runs; returns their names."""
+    people = User.objects.filter(
+        pk__in=Vote.objects.filter(request_id=campaign.action_request_id, verdict="approve").values(
+            "voter_id"
+        ),
+        is_active=True,
+    ).order_by("username")
+    found = list(people)
+    OwnerNotification.objects.bulk_create(
+        OwnerNotification(
+            user=person,
+            kind="approved_campaign_stopped",
+            text=f"{campaign.name}, which you approved: {text}"[:300],
             url=_url(campaign),
             created_at=now,
         )

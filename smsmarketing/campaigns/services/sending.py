@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from smsmarketing.campaigns.models import Campaign, CampaignSend
 from smsmarketing.campaigns.services.approval import campaign_lock, execution_end
-from smsmarketing.campaigns.services.notes import campaign_notify
+from smsmarketing.campaigns.services.notes import approvers_tell, campaign_notify
 from smsmarketing.gateways.models import Batch, Message
 from smsmarketing.gateways.rules.messages import SENDABLE
 from smsmarketing.gateways.selectors.batches import batch_counts, counts_by_state
@@ -115,6 +115,8 @@ def campaign_follow(campaign_id: int) -> None:
         _touch(campaign, now, hold_reason=why)
         transition_apply(campaign, "pause", save=_SAVED)
         campaign_notify(campaign, kind="campaign_paused", text=f"paused. {why}", now=now)
+        if campaign.sender.state != "verified":
+            approvers_tell(campaign, text=f"paused. {why}", now=now)
     elif batch.state in {"ready", "sending"} and campaign.state == "paused":
         _touch(campaign, now, hold_reason="")
         transition_apply(campaign, "resume", save=_SAVED)

@@ -34,12 +34,18 @@ class SenderIdAdmin(OperationAdmin):
             key="sender_ids.eligibility", label="Look at other countries", icon="travel_explore"
         ),
         OperationButton(key="sender_ids.countries_save", label="Confirm countries", icon="public"),
+        OperationButton(
+            key="sender_ids.suspend", label="Suspend", icon="block", transition="suspend"
+        ),
+        OperationButton(key="sender_ids.lift", label="Lift", icon="lock_open", transition="lift"),
     )
     fields = (
         "value",
         "kind_words",
         "state_shown",
+        "state_reason",
         "next_step",
+        "expires_at",
         "team",
         "brand",
         "where",

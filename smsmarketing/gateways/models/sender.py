@@ -38,6 +38,15 @@ class SenderId(FSMModel):
     )
     registration_state = models.CharField(max_length=24, default="not_required")
     restrictions = models.CharField(max_length=300, blank=True)
+    state_reason = models.CharField(
+        max_length=300, blank=True, help_text="Why it is refused, suspended or expired."
+    )
+    expires_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its registration ends; empty: never."
+    )
+    reminded_days = models.PositiveIntegerField(
+        null=True, blank=True, help_text="People were told so many days before it ends."
+    )
     created_at = models.DateTimeField()
     version = models.IntegerField(default=1)
 
@@ -74,6 +83,9 @@ class SenderId(FSMModel):
 
     @transition(field=state, source="verified", target="expired")
     def expire(self) -> None: ...
+
+    @transition(field=state, source=["suspended", "expired"], target="verified")
+    def lift(self) -> None: ...
 
     def __str__(self) -> str:
         return self.value

@@ -19,6 +19,7 @@ from smsmarketing.gateways.operations import (
     rates_save,
     sender_countries,
     sender_rules,
+    sender_stops,
     senders,
     senders_save,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "rates_save",
     "sender_countries",
     "sender_rules",
+    "sender_stops",
     "senders",
     "senders_save",
 ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
 from smsmarketing.gateways.models import SenderId
+from smsmarketing.gateways.rules.sender_words import STATE_WORDS
 from smsmarketing.gateways.selectors import senders_visible
 from smsmarketing.operations import registry
 from smsmarketing.operations.pages import Page, PageInput, page_cut
@@ -51,6 +53,11 @@ class SenderRow(Output):
     value: str = Field(description="What recipients see.")
     kind: str = Field(description="alphanumeric, msisdn, shortcode or tollfree.")
     state: str = Field(description="Only `verified` may be used for production sends.")
+    state_reason: str = Field(description="Why it is refused, suspended or expired; else empty.")
+    next_step: str = Field(description="What people do next with it.")
+    expires_at: datetime | None = Field(
+        description="When its registration ends, UTC; null: it does not."
+    )
     usable: bool = Field(description="Verified, and allowed in at least one country.")
     registry: str = Field(description="Registry it must be in, e.g. SSRS, SSIR, 10DLC.")
     registry_status: str = Field(description="Status there; not_required when none is needed.")
@@ -91,6 +98,9 @@ def _row(sender: SenderId) -> SenderRow:
         value=sender.value,
         kind=sender.kind,
         state=sender.state,
+        state_reason=sender.state_reason,
+        next_step=STATE_WORDS[sender.state][1],
+        expires_at=sender.expires_at,
         usable=sender.state == "verified" and any(row.status == "allowed" for row in regions),
         registry=sender.registration,
         registry_status=sender.registration_state,

@@ -206,7 +206,8 @@ def batch_finish_if_complete(batch: Batch, *, now: datetime | None = None) -> bo
 def _road_check(batch: Batch) -> None:
     if batch.purpose != "reply" and batch.sender.state != "verified":
         raise SenderNotEligible(
-            f"The sender is {batch.sender.state.replace('_', ' ')}. Use a verified sender.",
+            f"The sender is {batch.sender.state.replace('_', ' ')}. {batch.sender.state_reason} "
+            "Settle it with sender_ids.lift, or use another sender.",
             field_errors={"sender_id": "Not verified."},
         )
     if batch.gateway.state == "disabled":

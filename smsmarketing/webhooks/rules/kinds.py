@@ -22,6 +22,7 @@ KINDS: Final[dict[str, str]] = {
     "consent.revoked": "A person took a consent back, or it ended.",
     "quota.warning": "A team or brand has used most of its limit of the month.",
     "balance.low": "A gateway's prepaid balance fell below its alert.",
+    "sender.stopped": "A sender was suspended or expired; what uses it is paused.",
     "contact.erased": "A person's data was erased; erase it at your end too.",
 }
 """Kind → what it means."""
@@ -33,6 +34,7 @@ KindName = Literal[
     "consent.revoked",
     "quota.warning",
     "balance.low",
+    "sender.stopped",
     "contact.erased",
 ]
 """The keys of KINDS, for inputs."""

@@ -147,6 +147,30 @@ def test_a_campaign_that_reaches_nobody_for_its_sender_is_refused(desk: Desk) ->
     assert not ActionRequest.objects.exists()
 
 
+@pytest.mark.parametrize("how", ["country closed", "sender suspended"])
+def test_nobody_approves_what_the_sender_may_not_carry_any_more(
+    desk: Desk, people: tuple[User, User], how: str
+) -> None:
+    """[R-5.6]: asked again when a person approves, not only in the preview and in dispatch."""
+    sender = desk.world.sender
+    campaign = desk.submitted()
+    if how == "country closed":
+        sender_eligibility_set(sender, {"LT": "forbidden"})
+    else:
+        desk.call("sender_ids.suspend", people[0], sender_id=sender.pk, reason=REASON)
+    with pytest.raises(SenderNotEligible) as refused:
+        desk.call(
+            "campaigns.approve",
+            desk.approver,
+            campaign_id=campaign.pk,
+            content_hash=campaign.content_hash,
+        )
+    assert ("sender_ids.countries_save" if "closed" in how else REASON) in refused.value.message
+    request = ActionRequest.objects.get(pk=campaign.action_request_id)
+    assert (desk.fresh(campaign).state, str(request.state)) == ("in_review", "pending")
+    assert not request.votes.exists()
+
+
 def test_countries_of_a_sender_are_confirmed_by_two(desk: Desk, people: tuple[User, User]) -> None:
     world = desk.world
     request = agreed(

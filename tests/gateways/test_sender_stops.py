@@ -19,7 +19,8 @@ from smsmarketing.campaigns.models import Campaign
 from smsmarketing.campaigns.tasks import senders_watch
 from smsmarketing.gateways.dispatch import batch_run
 from smsmarketing.gateways.models import Gateway, Message, SenderId
-from smsmarketing.gateways.services.sender_stops import sender_stop, senders_expire
+from smsmarketing.gateways.services import batch_resume
+from smsmarketing.gateways.services.sender_stops import sender_lift, sender_stop, senders_expire
 from smsmarketing.operations.errors import Conflict, InvalidInput, NotPermitted, SenderNotEligible
 from smsmarketing.operations.types import Held
 from tests.campaigns.desk import Desk, desk_make
@@ -138,6 +139,17 @@ def test_a_scheduled_campaign_is_taken_back_and_people_are_told() -> None:
     assert Campaign.objects.get(pk=campaign.pk).state == "approved"
 
 
+def test_nothing_leaves_between_the_end_of_a_registration_and_the_watch() -> None:
+    """[R-5.6]: dispatch looks at the end itself; the watch may come half a minute later."""
+    world = world_make()
+    batch = world.batch(world.contacts(2), purpose="transactional")
+    SenderId.objects.filter(pk=world.sender.pk).update(expires_at=timezone.now())
+    batch_run(batch.pk)
+    batch.refresh_from_db()
+    assert (batch.state, batch.hold_reason) == ("paused", "The sender is expired.")
+    assert set(Message.objects.filter(batch=batch).values_list("state", flat=True)) == {"queued"}
+
+
 def test_an_expired_registration_stops_the_sender_after_reminders() -> None:
     desk = desk_make(contacts=1)
     sender, keeper = desk.world.sender, keeper_of(desk)
@@ -161,7 +173,9 @@ def test_an_expired_registration_stops_the_sender_after_reminders() -> None:
 
 
 def test_suspending_in_the_middle_of_a_send(carrier: RunningSimulator) -> None:
-    """After the commit nothing leaves but what was on the wire: at most one wave a worker."""
+    """After the commit nothing leaves but what was on the wire: at most one wave a worker; after the
+    lift and the resume the rest leaves, and nobody gets two [R-5.10].
+    """
     carrier.reset()
     world: World = world_make(base_url=carrier.base_url)
     Gateway.objects.filter(pk=world.gateway.pk).update(max_in_flight=8)
@@ -184,3 +198,11 @@ def test_suspending_in_the_middle_of_a_send(carrier: RunningSimulator) -> None:
     assert gone == moment[0] == carrier.stats()["accepted"]
     assert on_the_wire[0] <= 8
     assert 0 < gone < 300
+
+    with transaction.atomic():
+        sender_lift(world.sender, expires_at=None, now=timezone.now())
+        batch_resume(batch)
+    batch_run(batch.pk)
+    sent = Message.objects.filter(batch=batch, state="accepted")
+    assert sent.count() == carrier.stats()["accepted"] == 300
+    assert not sent.exclude(attempt=1).exists()

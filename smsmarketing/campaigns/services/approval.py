@@ -17,6 +17,7 @@ from smsmarketing.gateways.rules.exchange import money_convert
 from smsmarketing.gateways.selectors.exchange import exchange_now
 from smsmarketing.gateways.selectors.limits import quota_left, quotas_current
 from smsmarketing.gateways.selectors.rates import rates_current, rates_fresh_check
+from smsmarketing.gateways.selectors.senders import sender_verdicts
 from smsmarketing.operations.errors import (
     ApprovalRequired,
     BudgetExceeded,
@@ -122,7 +123,7 @@ def approval_check(campaign: Campaign, *, now: datetime) -> ActionRequest:
             action_request_id=request.pk,
             details={"changed": changed},
         )
-    _road_check(campaign)
+    road_check(campaign, request)
     budget_check(campaign, request, now=now)
     return request
 
@@ -149,15 +150,28 @@ def signed_changes(campaign: Campaign, request: ActionRequest) -> list[str]:
     return sorted(name for name in {*approved, *current} if approved.get(name) != current.get(name))
 
 
-def _road_check(campaign: Campaign) -> None:
+def road_check(campaign: Campaign, request: ActionRequest) -> None:
+    """Sender and gateway can still carry what was reviewed: asked when a person approves, when it is scheduled and
+    when it starts; every wave asks again. Raises SenderNotEligible and GatewayUnavailable.
+    """
     sender, gateway = campaign.sender, campaign.gateway
     if sender.state != "verified":
         word = str(sender.state).replace("_", " ")
         raise SenderNotEligible(
-            f"Sender {sender.value} is {word}; it was verified when the campaign was approved. "
+            f"Sender {sender.value} is {word}; it was verified when the campaign was submitted. "
             f"{sender.state_reason} Finish its verification or have it lifted with sender_ids.lift, or choose "
             "another sender and have the campaign reviewed again.",
             field_errors={"sender_id": f"The sender is {word}."},
+        )
+    countries = (request.content.get("audience") or {}).get("countries") or []
+    found = sender_verdicts(sender, gateway=gateway, purpose=campaign.purpose, countries=countries)
+    shut = [found[country] for country in countries if found[country].status != "allowed"]
+    if countries and len(shut) == len(countries):
+        raise SenderNotEligible(
+            f"Sender {sender.value} may not be used any more in any country of this campaign. "
+            + " ".join(verdict.sentence for verdict in shut[:3]),
+            field_errors={"sender_id": " ".join(verdict.sentence for verdict in shut[:10])},
+            details={"countries": {verdict.country: verdict.status for verdict in shut}},
         )
     if gateway.state == "disabled":
         raise GatewayUnavailable(

@@ -20,6 +20,7 @@ from smsmarketing.campaigns.services.approval import (
     CAMPAIGN_LABEL,
     approval_forget,
     request_of,
+    road_check,
     signed_changes,
 )
 from smsmarketing.campaigns.services.content import (
@@ -241,7 +242,9 @@ def _bump(campaign: Campaign, transition: str, *, save: Collection[str] = ()) ->
 
 
 def _approved(request: ActionRequest, actor: Actor | None) -> None:
-    _bump(_campaign_of(request), "approve")
+    campaign = _campaign_of(request)
+    road_check(campaign, request)
+    _bump(campaign, "approve")
 
 
 def _rejected(request: ActionRequest, actor: Actor | None) -> None:

@@ -20,7 +20,9 @@ _HARD = ", ".join(f"'{reason}'" for reason in HARD_REASONS)
 
 BATCH_LOCK = f"""
 SELECT b.state, {BATCH_APPROVED_SQL},
-       CASE WHEN b.purpose = 'reply' THEN 'verified' ELSE s.state END,
+       CASE WHEN b.purpose = 'reply' THEN 'verified'
+            WHEN s.state = 'verified' AND s.expires_at <= %(now)s THEN 'expired'
+            ELSE s.state END,
        g.state,
        (SELECT count(*) FROM gateways_batchslice l
         WHERE l.id = ANY(%(slices)s::bigint[]) AND l.state = 'leased' AND l.lease_owner = %(owner)s),

@@ -37,7 +37,7 @@ class Standing(NamedTuple):
     own: str = ""
     """What people confirmed for it with evidence; empty: nobody said anything."""
     registry: str = ""
-    """A registry in which it is registered, e.g. SSIR; * is any."""
+    """The registry in which people confirmed it, e.g. SSIR; it counts where that one is asked for."""
     filed: str = ""
     """State of a registration that is under way; empty when there is none."""
     at_gateway: str = ""
@@ -126,7 +126,7 @@ def _decided(standing: Standing, rule: CountryRule | None, purpose: str) -> tupl
 
 def _needs_registration(standing: Standing, rule: CountryRule | None) -> str | None:
     """ " in <registry>" when only a registration helps; None when it is not asked for."""
-    hash_name = standing.country == "HK" and standing.value.startswith("#")
+    hash_name = _hash_name(standing)
     if rule is None or rule.status != "register":
         return " in SSRS" if hash_name else None
     if standing.own == "allowed" and not (rule.binding or rule.by_people or hash_name):
@@ -135,10 +135,15 @@ def _needs_registration(standing: Standing, rule: CountryRule | None) -> str | N
 
 
 def _registered(standing: Standing, rule: CountryRule | None) -> bool:
-    if not standing.registry:
-        return False
+    """Only the registry that is asked for there counts: SSIR says nothing about another country."""
     wanted = rule.registry if rule is not None else ""
-    return standing.registry == "*" or not wanted or standing.registry.upper() == wanted
+    wanted = wanted or ("SSRS" if _hash_name(standing) else "")
+    return bool(wanted) and standing.registry.upper() == wanted
+
+
+def _hash_name(standing: Standing) -> bool:
+    """A name that is shown as registered in Hong Kong."""
+    return standing.country == "HK" and standing.value.startswith("#")
 
 
 def _register(standing: Standing, rule: CountryRule | None) -> str:

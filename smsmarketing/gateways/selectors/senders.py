@@ -25,6 +25,10 @@ FROM gateways_senderid s
 CROSS JOIN LATERAL (
     SELECT x.country FROM gateways_sendereligibility x WHERE x.sender_id = s.id
     UNION
+    SELECT x.country FROM gateways_senderrule x
+    WHERE x.registry = upper(s.registration) AND x.registry <> '' AND x.kind = s.kind
+      AND x.retired_at IS NULL AND s.registration_state = 'registered'
+    UNION
     SELECT unnest(%(countries)s::text[])
 ) k
 LEFT JOIN gateways_sendereligibility e ON e.sender_id = s.id AND e.country = k.country

@@ -31,3 +31,4 @@ class GatewaysConfig(AppConfig):
         notes = import_module("smsmarketing.gateways.services.person_notes")
         folders.problem_told = notes.import_problem_tell  # type: ignore[attr-defined]
         import_module("smsmarketing.gateways.services.erasing").erasers_register()
+        import_module("smsmarketing.gateways.credentials").sealed_register()

@@ -10,9 +10,19 @@ from django.utils.crypto import constant_time_compare
 
 from smsmarketing.gateways.models import Gateway
 from smsmarketing.operations.encryption import SecretUnreadable, secret_open, secret_seal
+from smsmarketing.operations.sealed import sealed_add
 
 CredentialsUnreadable = SecretUnreadable
 """The name under which this app speaks of it."""
+
+
+_BOUND = "gateways.gateway:{pk}:"
+
+
+def sealed_register() -> None:
+    """Called at ready()."""
+    for name in ("credentials", "webhook_secret"):
+        sealed_add(Gateway, name, bound_to=_BOUND + name)
 
 
 def credentials_write(gateway: Gateway, values: Mapping[str, str]) -> None:
@@ -58,4 +68,4 @@ def webhook_secret_digest(secret: str) -> str:
 def _bound(gateway: Gateway, field: str) -> str:
     if gateway.pk is None:
         raise ValueError("save the gateway before its secrets: they are bound to its id")
-    return f"gateways.gateway:{gateway.pk}:{field}"
+    return _BOUND.format(pk=gateway.pk) + field

@@ -48,6 +48,14 @@ def secret_open(sealed: bytes, *, bound_to: str) -> bytes:
         ) from exc
 
 
+def secret_key_id(sealed: bytes) -> str:
+    """The id of the key that a ciphertext names; empty for bytes that are none. Needs no key."""
+    if len(sealed) < 2 or sealed[:1] != _FORMAT or len(sealed) < 2 + sealed[1] + _NONCE_BYTES:
+        return ""
+    name = sealed[2 : 2 + sealed[1]]
+    return name.decode("ascii") if name.isascii() else ""
+
+
 def _key(secret: str) -> bytes:
     # The prefix is part of every ciphertext that exists; it says gateways for that reason only.
     return hashlib.sha256(b"smsmarketing.gateways.credentials:" + secret.encode()).digest()

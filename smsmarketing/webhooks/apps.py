@@ -16,3 +16,4 @@ class WebhooksConfig(AppConfig):
         """Register the operations; whoever emits an event needs the task by name."""
         import_module("smsmarketing.webhooks.operations")
         import_module("smsmarketing.webhooks.tasks")
+        import_module("smsmarketing.webhooks.services.secrets").sealed_register()

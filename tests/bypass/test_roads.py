@@ -48,6 +48,7 @@ COMMANDS = {
     "operations": "goes through execute() on the command line, where nobody can approve",
     "person_save": "people and roles; needs a shell and is audited",
     "receipts": "applies receipts again; receipts move states up, they send nothing",
+    "secrets": "seals stored secrets anew under the newest key; sends nothing",
     "smpp_bind": "runs what is due as the workers do, gate first (tests/gateways/smpp/test_bind.py)",
     "smpp_supervise": "starts and stops binds; sends nothing itself",
 }

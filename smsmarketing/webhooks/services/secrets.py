@@ -6,10 +6,20 @@ import secrets
 from datetime import datetime, timedelta
 
 from smsmarketing.operations.encryption import secret_open, secret_seal
+from smsmarketing.operations.sealed import sealed_add
 from smsmarketing.webhooks.models import WebhookEndpoint
 
 OVERLAP = timedelta(hours=24)
 """How long both secrets sign after a rotation."""
+
+
+_BOUND = "webhooks.endpoint:{pk}:secret"
+
+
+def sealed_register() -> None:
+    """Called at ready()."""
+    for name in ("secret", "secret_before"):
+        sealed_add(WebhookEndpoint, name, bound_to=_BOUND)
 
 
 def secret_make(endpoint: WebhookEndpoint, *, now: datetime) -> str:
@@ -36,4 +46,4 @@ def secrets_holding(endpoint: WebhookEndpoint, *, now: datetime) -> list[str]:
 def _bound(endpoint: WebhookEndpoint) -> str:
     if endpoint.pk is None:
         raise ValueError("save the endpoint before its secret: it is bound to its id")
-    return f"webhooks.endpoint:{endpoint.pk}:secret"
+    return _BOUND.format(pk=endpoint.pk)

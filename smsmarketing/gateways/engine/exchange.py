@@ -12,6 +12,7 @@ from smsmarketing.gateways.transports.base import (
     SubmitResult,
     Transport,
 )
+from smsmarketing.gateways.transports.doubts import result_doubted
 
 _CONNECTION_IDLE_S = 30
 _CONNECTION_LIFE_S = 600
@@ -60,10 +61,18 @@ Exchange = Answer | NoAnswer
 
 
 def exchange_result(transport: Transport, exchange: Exchange) -> SubmitResult:
-    """What the exchange means in the words of its transport."""
-    if isinstance(exchange, Answer):
-        return transport.submit_result(exchange.status, exchange.headers, exchange.body)
-    return transport.transport_failure(exchange.kind, sent=exchange.sent)
+    """What the exchange means in the words of its transport; a refusal only where it is beyond doubt."""
+    if isinstance(exchange, NoAnswer):
+        return transport.transport_failure(exchange.kind, sent=exchange.sent)
+    result = transport.submit_result(exchange.status, exchange.headers, exchange.body)
+    return result_doubted(
+        transport,
+        result,
+        status=exchange.status,
+        headers=exchange.headers,
+        body=exchange.body,
+        complete=exchange.complete,
+    )
 
 
 class Slot:

@@ -39,6 +39,7 @@ from smsmarketing.gateways.transports.base import (
     WebhookAck,
     WebhookEvent,
 )
+from smsmarketing.gateways.transports.doubts import contradiction
 from smsmarketing.gateways.transports.provider import (
     Provider,
     headers_for,
@@ -129,14 +130,16 @@ class SmsApi(Provider):
             fields = payload.json_object(body)
         except TransportDataError:
             return http_refusal(LABEL, status, headers, body)
+        entries = fields.get("list")
+        first = payload.mapping(entries[0]) if isinstance(entries, list) and entries else {}
+        gateway_message_id = payload.identifier(first.get("id"))
         code = payload.code_word(fields.get("error"))
+        if code is not None and gateway_message_id is not None:
+            return contradiction(LABEL, body)
         if code is not None:
             return coded_refusal(
                 ERRORS, _sharper(code, fields), label=LABEL, raw=body, headers=headers
             )
-        entries = fields.get("list")
-        first = payload.mapping(entries[0]) if isinstance(entries, list) and entries else {}
-        gateway_message_id = payload.identifier(first.get("id"))
         if not 200 <= status < 300 or gateway_message_id is None:
             return http_refusal(LABEL, status, headers, body)
         return SubmitResult(

@@ -18,7 +18,7 @@ from smsmarketing.gateways.transports.base import (
     SubmitResult,
     TransportConfig,
 )
-from smsmarketing.gateways.transports.smpp.pdu import Framer, Pdu, pdu_encode
+from smsmarketing.gateways.transports.smpp.pdu import Framer, Pdu, PduError, pdu_encode
 from tests.gateways.transports.cases import message
 
 SMPP = transports.get("smpp")
@@ -95,7 +95,7 @@ class Smsc:
                 self.binds.append(bind.command)
                 client.accept(bind, "smsc")
                 self._talk(client, self)
-        except OSError:
+        except (OSError, PduError):
             return
 
     def __enter__(self) -> Smsc:

@@ -67,7 +67,7 @@ class Link:
             raise LinkDown(
                 "connect_timeout", "The gateway did not accept a connection in time."
             ) from None
-        except socket.gaierror:
+        except (socket.gaierror, UnicodeError):  # a label of more than 63 letters is no name
             raise LinkDown("dns", "The name of the gateway cannot be resolved.") from None
         except OSError:
             raise LinkDown("connect", "The gateway does not accept connections.") from None

@@ -36,6 +36,7 @@ from smsmarketing.gateways.transports.base import (
     TransportDataError,
     WebhookEvent,
 )
+from smsmarketing.gateways.transports.doubts import contradiction
 from smsmarketing.gateways.transports.provider import Provider, reply_event
 from smsmarketing.gateways.transports.smpp.messages import (
     UDHI,
@@ -171,6 +172,8 @@ class Smpp(Provider):
             sentence = f"The gateway took {len(taken)} of {wanted} parts; it arrives in pieces."
             code = status_name(failed) if failed is not None else "incomplete"
             return refusal(Verdict("ambiguous", "ambiguous", sentence), code=code, raw=body)
+        if any(pdu.status and message_id_decode(pdu.body) for pdu in answers):
+            return contradiction(LABEL, body)  # an id, where the specification gives none
         if failed is not None:
             return status_refusal(failed, raw=body)
         sentence = "The gateway's answer is not clear; the message may be queued."

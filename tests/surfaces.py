@@ -3,8 +3,9 @@
     answer = call("mcp", user, "campaigns.schedule", {"campaign_id": 5}, idempotency_key="k" * 16)
     assert answer.code == "VERSION_CONFLICT"
 
-REST and MCP go through Django's test client over the real URLconf, the admin through its form page (a GET for the form,
-then the POST a browser would send), the command line through `manage.py operations call`.
+REST and MCP go through Django's test client over the real URLconf, the admin through its form page (a GET for the form
+unless the idempotency key is given, then the POST a browser would send), the command line through
+`manage.py operations call`.
 """
 
 import io
@@ -90,6 +91,16 @@ def call(
     return _cli(user, key, given, idempotency_key, dry_run)
 
 
+def browser_of(user: User) -> Client:
+    """A signed-in browser of this person, the same one for every call of a test: signing in costs as much as a call."""
+    kept: Client | None = getattr(user, "surface_browser", None)
+    if kept is None:
+        kept = Client()
+        kept.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        user.surface_browser = kept  # type: ignore[attr-defined]
+    return kept
+
+
 def _refused(error: Mapping[str, Any], http_status: int) -> Answer:
     return Answer(
         "refused",
@@ -117,11 +128,9 @@ def _rest(
     for name in re.findall(r"\{(\w+)\}", path):
         path = path.replace(f"{{{name}}}", str(payload.pop(name)))
     headers = {}
-    client = Client()
+    client = Client() if token else browser_of(user)
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    else:
-        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     if idempotency_key is not None:
         headers["Idempotency-Key"] = f'"{idempotency_key}"'
     if operation.rest.method == "GET":
@@ -238,17 +247,15 @@ def admin_form_data(key: str, payload: Mapping[str, Any]) -> dict[str, Any]:
 def _admin(
     user: User, key: str, payload: dict[str, Any], idempotency_key: str | None, dry_run: bool
 ) -> Answer:
-    client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    client = browser_of(user)
     url = reverse("operation-call", args=[key])
-    page = client.get(url)
-    if page.status_code == 302:
-        raise AssertionError(f"{user.username} cannot open the admin (is_staff)")
     data = admin_form_data(key, payload)
-    data["_idempotency_key"] = idempotency_key or page.context["idempotency_key"]
+    data["_idempotency_key"] = idempotency_key or _key_offered(client, url)
     if dry_run:
         data["_dry_run"] = "1"
     response = client.post(url, data)
+    if response.status_code == 302:
+        raise AssertionError(f"{user.username} cannot open the admin (is_staff)")
     error = response.context["error"]
     outcome = response.context["outcome"]
     if error is not None:
@@ -260,6 +267,12 @@ def _admin(
             f"the form could not read its input: {response.context['form'].errors}"
         )
     return _from_outcome(outcome, response.status_code)
+
+
+def _key_offered(client: Client, url: str) -> str:
+    """The idempotency key that the form's page brings along."""
+    page = client.get(url)
+    return str(page.context["idempotency_key"]) if page.status_code == 200 else ""
 
 
 def _from_outcome(outcome: Done | Held, http_status: int) -> Answer:

@@ -22,6 +22,12 @@ class GatewaysConfig(AppConfig):
         contacts.proof_messages_provider = history.proof_messages  # type: ignore[attr-defined]
         contacts.last_message_provider = history.contact_last_message  # type: ignore[attr-defined]
         contacts.reply_numbers_provider = history.reply_numbers  # type: ignore[attr-defined]
+        lists = import_module("smsmarketing.gateways.selectors.listings")
+        contacts.listings_provider = lists.listings_told  # type: ignore[attr-defined]
+        outbound = import_module("smsmarketing.contacts.services.outbound")
+        following = import_module("smsmarketing.gateways.services.lists.following")
+        if following.suppressions_changed not in outbound.changed_listeners:
+            outbound.changed_listeners.append(following.suppressions_changed)
         story = import_module("smsmarketing.gateways.selectors.contact_story")
         timeline = import_module("smsmarketing.contacts.selectors.timeline")
         timeline.more_sources.update(message=story.contact_messages, reply=story.contact_replies)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from smsmarketing.gateways import dispatch, intake
+from smsmarketing.gateways.services import lists, syncing
 from smsmarketing.gateways.services.billing import routes_refresh
 from smsmarketing.gateways.services.money_alerts import balances_watch
 from smsmarketing.gateways.services.part_ids import part_ids_expire
@@ -12,6 +13,9 @@ from smsmarketing.gateways.services.retention import texts_expire
 from smsmarketing.gateways.services.sender_stops import senders_expire
 
 BEAT = {
+    "gateways.syncs_run": 60.0,
+    "gateways.listings_push": 30.0,
+    "gateways.listings_mend": 900.0,
     "gateways.sweep": 5.0,
     "gateways.receipts_apply": 2.0,
     "gateways.opt_in_requests_send": 15.0,
@@ -90,3 +94,28 @@ def routes_refresh_task() -> None:
 def senders_expire_task() -> None:
     """Stop senders whose registration has ended, and remind of those that will [R-5.10]."""
     senders_expire()
+
+
+@shared_task(name="gateways.syncs_run", expires=60)
+def syncs_run_task() -> None:
+    """Read balances, prices and opt-outs of the providers that are due."""
+    syncing.syncs_run()
+
+
+@shared_task(name="gateways.listings_follow", expires=3600)
+def listings_follow_task(suppression_ids: list[int]) -> None:
+    """Bring the providers' lists in step with these suppressions."""
+    lists.listings_follow_of(suppression_ids)
+    lists.listings_push()
+
+
+@shared_task(name="gateways.listings_push", expires=30)
+def listings_push_task() -> None:
+    """Tell the providers of opt-outs that are due."""
+    lists.listings_push()
+
+
+@shared_task(name="gateways.listings_mend", expires=900)
+def listings_mend_task() -> None:
+    """Find what a lost job should have followed, and try anew what failed a day ago."""
+    lists.listings_mend()

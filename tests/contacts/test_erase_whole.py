@@ -75,6 +75,7 @@ NOBODY = {
     # Ids, words, figures and keyed hashes; texts are masked before they are written.
     *("approvals_vote", "campaigns_campaignsend", "campaigns_decision", "contacts_consentseal"),
     *("contacts_consentsealwait", "contacts_sendstate"),
+    *("gateways_gatewaylisting", "gateways_gatewayoptout", "gateways_gatewaysync"),
     *("gateways_attempt", "gateways_batchslice", "gateways_ledgerentry", "operations_auditanchor"),
     *("operations_auditentry", "operations_audithead", "webhooks_webhookdelivery"),
 }

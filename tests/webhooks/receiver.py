@@ -45,7 +45,7 @@ class Receiver:
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_GET = do_POST = _any
+            do_GET = do_POST = do_DELETE = _any
 
             def log_message(self, format: str, *args: Any) -> None:
                 pass

@@ -15,7 +15,7 @@ from django.utils.html import format_html, format_html_join
 from smsmarketing.contacts.admin.lists import CappedPaginator, search_allowed
 from smsmarketing.contacts.models import BlockClearing, Suppression, SuppressionLift
 from smsmarketing.contacts.operations.opt_outs_clear import clearings_visible
-from smsmarketing.contacts.operations.opt_outs_lift import evidence_lines, lift_help
+from smsmarketing.contacts.operations.opt_outs_lift import evidence_lines, lift_help, listings_told
 from smsmarketing.contacts.phones import phone_hashes
 from smsmarketing.contacts.rules.lifting import GROUND_WORDS, LIFT_RULES
 from smsmarketing.contacts.rules.phone import PhoneError, phone_mask, phone_parse
@@ -130,6 +130,7 @@ class SuppressionAdmin(OperationAdmin):
         "ends_by",
         "told",
         "told_to",
+        "gateways_told",
         "language",
         "created_at",
         "repeated_at",
@@ -245,6 +246,15 @@ class SuppressionAdmin(OperationAdmin):
         ]
         line = '<div><a class="op-link" href="{}">{}</a> ({}) {}</div>'
         return format_html_join("", line, lines) or "nobody"
+
+    @admin.display(description="Lists of gateways")
+    def gateways_told(self, row: Suppression) -> str:
+        """Providers that keep a list of their own."""
+        lines = (
+            (each["gateway"], each["words"], each["at"].strftime("%Y-%m-%d %H:%M"))
+            for each in listings_told(row)
+        )
+        return format_html_join("", "<div>{}: {} ({} UTC)</div>", lines) or "no list was told"
 
     @admin.display(description="Proof")
     def proof(self, row: Suppression) -> str:

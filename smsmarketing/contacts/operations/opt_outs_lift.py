@@ -11,6 +11,7 @@ from pydantic import Field
 
 from smsmarketing.accounts.models import Team
 from smsmarketing.accounts.selectors import brands_visible
+from smsmarketing.contacts import selectors
 from smsmarketing.contacts.models import ConsentEvent, Suppression, SuppressionLift
 from smsmarketing.contacts.operations.opt_outs import SuppressionItem, suppression_item
 from smsmarketing.contacts.rules.lifting import GROUND_WORDS, LIFT, LIFT_RULES
@@ -59,6 +60,9 @@ PROOF_WORDS = {
     "restored_from": "blocked before as",
     "clearing": "after clearing",
     "taken_over_from": "taken over from",
+    "gateway_list_of": "gateway",
+    "gateway_list_entry": "entry of the gateway's list",
+    "seen_at": "read from the gateway at",
 }
 
 
@@ -83,6 +87,15 @@ class SuppressionGetIn(Input):
     suppression_id: int = Field(ge=1, description="Id from opt_outs.list.")
 
 
+class GatewayListRow(Output):
+    """A provider's own list, and whether it has the number."""
+
+    gateway: str = Field(description="Gateway.")
+    state: str = Field(description="pending, synced, failed, kept or elsewhere.")
+    words: str = Field(description="The same as a sentence.")
+    at: datetime = Field(description="Since when, UTC; of a pending one: when it is tried next.")
+
+
 class SuppressionGetOut(Output):
     """Output of opt_outs.get."""
 
@@ -93,6 +106,9 @@ class SuppressionGetOut(Output):
     )
     repeated_at: datetime | None = Field(description="When it was said again last, UTC.")
     kept_years: int = Field(description="Years for which this proof is kept at least.")
+    gateway_lists: list[GatewayListRow] = Field(
+        description="Providers with a list of their own that were told of this number, or are to be."
+    )
     lift: LiftRow | None = Field(description="How it ended; null while it holds.")
     earlier: list[LiftRow] = Field(
         description="Earlier suppressions of the same number that ended, newest first, at most 20."
@@ -124,12 +140,19 @@ def get(context: Context, data: SuppressionGetIn) -> SuppressionGetOut:
         evidence=[untrusted(line, "opt_out_evidence") for line in evidence_lines(row)],
         repeated_at=row.repeated_at,
         kept_years=retention_years(row.phone or ""),
+        gateway_lists=[GatewayListRow(**each) for each in listings_told(row)],
         lift=lift_row(lift) if lift is not None else None,
         earlier=[lift_row(item) for item in earlier],
         liftable_by=list(rule.grounds),
         lift_help=lift_help(row.reason),
         base_version_token=version_token(row, context.actor),
     )
+
+
+def listings_told(row: Suppression) -> list[dict[str, Any]]:
+    """How telling the providers of this number stands; nothing where no gateway has a list."""
+    ask = selectors.listings_provider
+    return ask([bytes(row.phone_hash)]) if ask is not None else []
 
 
 def evidence_lines(row: Suppression) -> list[str]:

@@ -44,6 +44,11 @@ proof_messages_provider: Callable[[Contact, int], tuple[int, list[dict[str, Any]
 first, with text, sender, states and times, for the proof pack. `number` is the full one.
 """
 
+listings_provider: Callable[[Collection[bytes]], list[dict[str, Any]]] | None = None
+"""Set by gateways at ready(): how telling the providers' own lists of a number (its hashes) stands:
+`gateway`, `state`, `words` and `at`.
+"""
+
 replies_provider: Callable[[Contact, Collection[int]], list[dict[str, Any]]] | None = None
 """Set by gateways at ready(): what a contact wrote to these brands (ids), oldest first."""
 
@@ -58,6 +63,7 @@ __all__ = [
     "history_provider",
     "imports_visible",
     "last_message_provider",
+    "listings_provider",
     "mappings_visible",
     "proof_messages_provider",
     "replies_provider",

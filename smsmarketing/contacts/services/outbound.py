@@ -6,7 +6,7 @@ needs the number asks for it by id, with the right to see it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from django.db import connection
@@ -15,6 +15,10 @@ from smsmarketing.contacts.models import ConsentEvent, Contact, Suppression, Sup
 from smsmarketing.webhooks.services import webhook_emit, webhook_emit_sql
 
 SUBJECT = "suppression"
+changed_listeners: list[Callable[[Collection[int]], None]] = []
+"""Told of suppressions (ids) that began or ended, in their transaction: apps above add theirs at
+ready(). They must not wait for anything.
+"""
 _MASKED = "CASE WHEN x.phone IS NULL THEN 'erased' ELSE '•••••••' || right(x.phone, 2) END"
 _ITEM = f"""jsonb_build_object('suppression_id', x.id, 'contact_id', x.contact_id, 'phone', {_MASKED},
     'customer_key', CASE WHEN x.brand_id IS NULL THEN '' ELSE COALESCE(c.customer_key, '') END,
@@ -68,6 +72,8 @@ def suppressions_emit(ids: Collection[int], *, kind: str, at: Any) -> int:
         subject=SUBJECT,
         at=at,
     )
+    for listener in changed_listeners:
+        listener(ids)
     if written or kind == "opt_out.lifted":
         with connection.cursor() as cursor:
             cursor.execute(_BEGUN, {"ids": list(ids), "kind": kind})

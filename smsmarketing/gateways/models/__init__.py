@@ -3,6 +3,7 @@
 from smsmarketing.gateways.models.batch import Attempt, Batch, BatchSlice, Message
 from smsmarketing.gateways.models.billing import Bill, BillLine, RouteMonth
 from smsmarketing.gateways.models.bind import Bind, PartId
+from smsmarketing.gateways.models.control import GatewayListing, GatewayOptOut, GatewaySync
 from smsmarketing.gateways.models.gateway import Gateway, Rate
 from smsmarketing.gateways.models.money import ExchangeRate, FrequencyCap, LedgerEntry, Quota
 from smsmarketing.gateways.models.receipt import InboundMessage, Receipt
@@ -18,6 +19,9 @@ __all__ = [
     "ExchangeRate",
     "FrequencyCap",
     "Gateway",
+    "GatewayListing",
+    "GatewayOptOut",
+    "GatewaySync",
     "InboundMessage",
     "LedgerEntry",
     "Message",

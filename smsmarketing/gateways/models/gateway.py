@@ -9,6 +9,10 @@ from django_fsm import FSMField, transition
 from smsmarketing.operations.states import FSMModel
 
 GATEWAY_STATES = ("active", "degraded", "disabled")
+OPT_OUT_PUSHES = ("none", "whole", "every")
+"""none: nothing is told. whole: who refused every text of every brand; the provider's list knows no
+brand and no purpose. every: whoever refused marketing, for accounts that send nothing else.
+"""
 
 
 class Gateway(FSMModel):
@@ -55,6 +59,9 @@ class Gateway(FSMModel):
     )
     split_mode = models.CharField(max_length=10, default="codepoint")
     balance = models.DecimalField(max_digits=14, decimal_places=4, null=True, blank=True)
+    balance_unit = models.CharField(
+        max_length=6, blank=True, help_text="points, or empty: the balance is in its currency."
+    )
     balance_at = models.DateTimeField(null=True, blank=True)
     balance_alert = models.DecimalField(
         max_digits=14,
@@ -73,6 +80,12 @@ class Gateway(FSMModel):
         blank=True,
         help_text="Price of one number lookup (HLR) in its currency; empty when not known.",
     )
+    opt_out_push = models.CharField(
+        max_length=5,
+        default="whole",
+        db_default="whole",
+        help_text="Which opt-outs go onto the provider's own list: none, whole or every.",
+    )
     state_reason = models.CharField(
         max_length=200, blank=True, help_text="Why it is degraded or disabled."
     )
@@ -87,6 +100,9 @@ class Gateway(FSMModel):
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(state__in=GATEWAY_STATES), name="gateway_state_word"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(opt_out_push__in=OPT_OUT_PUSHES), name="gateway_push_word"
             ),
             models.CheckConstraint(
                 condition=models.Q(rate_per_second__gt=0, max_in_flight__gt=0),

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from smsmarketing.gateways import transports
 from smsmarketing.gateways.models import Gateway
-from smsmarketing.gateways.operations.shapes import RateRow, money, rate_row
+from smsmarketing.gateways.operations.shapes import RateRow, balance_money, money, rate_row
 from smsmarketing.gateways.operations.smpp_shapes import BindHealth, bind_health
 from smsmarketing.gateways.selectors import gateways_visible, rates_current
 from smsmarketing.operations import registry
@@ -69,7 +69,9 @@ class GatewayRow(Output):
     lookup_price: Money | None = Field(
         description="Price of one number lookup (HLR); null when it offers none or none is known."
     )
-    balance: Money | None = Field(description="Prepaid balance, when the gateway told one.")
+    balance: Money | None = Field(
+        description="Prepaid balance, when the gateway told one in money; gateways.balance has points."
+    )
     balance_at: datetime | None = Field(description="When the balance was read, UTC.")
     bind: BindHealth | None = Field(
         description="How its connection is; null for a gateway that is reached over HTTP."
@@ -117,7 +119,7 @@ def _row(gateway: Gateway, now: datetime) -> GatewayRow:
             if capabilities.hlr and gateway.lookup_price is not None
             else None
         ),
-        balance=(money(gateway.balance, gateway.currency) if gateway.balance is not None else None),
+        balance=balance_money(gateway),
         balance_at=gateway.balance_at,
         bind=bind_health(gateway),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -73,6 +73,15 @@ class GatewaySaveIn(Input):
     smpp: SmppSettings | None = Field(
         default=None, description="How it speaks SMPP; only for the transport smpp."
     )
+    opt_out_push: Literal["none", "whole", "every"] | None = Field(
+        default=None,
+        description=(
+            "Which opt-outs go onto the provider's own blacklist, which knows no brand and no purpose:"
+            " none; whole = who refused every text of every brand; every = whoever refused marketing,"
+            " one-time codes then stop too: for accounts that send marketing of one brand only."
+            " Default: whole for a new gateway, else as it is."
+        ),
+    )
     answers_stop_itself: bool = Field(
         default=False, description="The provider confirms a STOP itself, so we must not."
     )
@@ -103,6 +112,8 @@ def run(context: Context, data: GatewaySaveIn) -> GatewaySaveOut:
         fields["options"] = (data.smpp or SmppSettings()).options()
     if data.gateway_id is None or "lookup_price" in data.model_fields_set:
         fields["lookup_price"] = Decimal(data.lookup_price) if data.lookup_price else None
+    if data.opt_out_push is not None:
+        fields["opt_out_push"] = data.opt_out_push
     if data.gateway_id is None:
         _new_checked(data)
         gateway = gateway_create(

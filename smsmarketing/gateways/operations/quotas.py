@@ -10,7 +10,7 @@ from pydantic import Field
 from smsmarketing.accounts.models import Team
 from smsmarketing.accounts.selectors import brands_visible, teams_visible
 from smsmarketing.gateways.models import Gateway, Quota
-from smsmarketing.gateways.operations.shapes import RateRow, money, rate_row
+from smsmarketing.gateways.operations.shapes import RateRow, balance_money, money, rate_row
 from smsmarketing.gateways.selectors import (
     gateways_visible,
     quota_current,
@@ -178,7 +178,7 @@ def _gateway(
     return GatewayQuota(
         gateway_id=gateway.pk,
         name=gateway.name,
-        balance=(money(gateway.balance, gateway.currency) if gateway.balance is not None else None),
+        balance=balance_money(gateway),
         balance_at=gateway.balance_at,
         messages_per_second=gateway.rate_per_second,
         rates=[rate_row(rate) for rate in rates.values()],

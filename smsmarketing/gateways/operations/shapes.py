@@ -42,6 +42,13 @@ def money(amount: Decimal, currency: str) -> Money:
     return Money(amount=decimal_text(amount), currency=currency)
 
 
+def balance_money(gateway: Gateway) -> Money | None:
+    """The balance, where one was told and it is money."""
+    if gateway.balance is None or gateway.balance_unit:
+        return None
+    return money(gateway.balance, gateway.currency)
+
+
 def rate_row(rate: Rate) -> RateRow:
     return RateRow(
         country=rate.country,

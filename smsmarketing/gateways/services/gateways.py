@@ -16,6 +16,7 @@ from smsmarketing.accounts.models import Brand, Team
 from smsmarketing.gateways import transports
 from smsmarketing.gateways.credentials import credentials_write, webhook_secret_write
 from smsmarketing.gateways.models import FrequencyCap, Gateway, Quota, Rate
+from smsmarketing.gateways.services.lists.following import listings_reconsider
 from smsmarketing.gateways.services.money_alerts import quota_warn
 from smsmarketing.operations.errors import InvalidInput
 from smsmarketing.operations.states import row_lock, transition_apply
@@ -39,6 +40,7 @@ def gateway_create(
     handles_stop_replies: bool = False,
     lookup_price: Decimal | None = None,
     options: Mapping[str, str] | None = None,
+    opt_out_push: str = "whole",
 ) -> Gateway:
     """A gateway with sealed credentials and a webhook secret of 192 random bits.
 
@@ -69,6 +71,7 @@ def gateway_create(
             handles_stop_replies=handles_stop_replies,
             lookup_price=lookup_price,
             options=dict(options or {}),
+            opt_out_push=opt_out_push,
         )
         credentials_write(gateway, credentials)
         webhook_secret_write(gateway, webhook_secret or secrets.token_urlsafe(24))
@@ -82,6 +85,8 @@ def gateway_update(gateway: Gateway, **fields: Any) -> Gateway:
         setattr(gateway, name, value)
     gateway.version += 1
     gateway.save(update_fields=[*fields, "version"])
+    if "countries" in fields:  # numbers of a country that is new to it are told now
+        listings_reconsider(gateway.pk)
     return gateway
 
 

@@ -109,8 +109,9 @@ def balances_watch(*, now: datetime | None = None) -> int:
 
 
 def _balance_tell(gateway: Gateway, now: datetime) -> None:
+    unit = gateway.balance_unit or gateway.currency
     text = (
-        f"The balance of {gateway.name} is {gateway.balance:f} {gateway.currency}, below the alert at "
+        f"The balance of {gateway.name} is {gateway.balance:f} {unit}, below the alert at "
         f"{gateway.balance_alert:f}. Top it up before sends are refused."
     )
     for person in money_people(None):
@@ -129,7 +130,7 @@ def _balance_tell(gateway: Gateway, now: datetime) -> None:
             "gateway": gateway.name,
             "balance": f"{gateway.balance:f}",
             "alert_at": f"{gateway.balance_alert:f}",
-            "currency": gateway.currency,
+            "currency": unit,
         },
         at=now,
     )

@@ -1,7 +1,9 @@
 """Carrier protocols by name. `get("vertexsms")` is one; a gateway row stores the name."""
 
+from smsmarketing.gateways.transports import account_controls, smsapi_controls
 from smsmarketing.gateways.transports.bandwidth import Bandwidth
 from smsmarketing.gateways.transports.base import Transport
+from smsmarketing.gateways.transports.controls import Controls
 from smsmarketing.gateways.transports.infobip import Infobip
 from smsmarketing.gateways.transports.sinch import Sinch
 from smsmarketing.gateways.transports.smpp import Smpp
@@ -26,6 +28,14 @@ _ALL: tuple[Transport, ...] = (
 )
 _REGISTRY: dict[str, Transport] = {transport.name: transport for transport in _ALL}
 
+_CONTROLS: dict[str, Controls] = {
+    "infobip": account_controls.INFOBIP,
+    "smsapi": smsapi_controls.CONTROLS,
+    "twilio": account_controls.TWILIO,
+    "vertexsms": account_controls.VERTEXSMS,
+    "vonage": account_controls.VONAGE,
+}
+
 
 def names() -> tuple[str, ...]:
     """The transports there are, for choices on a gateway."""
@@ -43,3 +53,13 @@ def get(name: str) -> Transport:
         return _REGISTRY[name]
     except KeyError:
         raise KeyError(f"No transport is called {name!r}. Known: {', '.join(names())}.") from None
+
+
+def controls(name: str) -> Controls:
+    """What the provider can be asked besides sending; nothing where nothing is documented."""
+    return _CONTROLS.get(name, Controls())
+
+
+def names_with(ability: str) -> tuple[str, ...]:
+    """The transports whose `Controls` have this, e.g. takes_opt_outs."""
+    return tuple(sorted(name for name, each in _CONTROLS.items() if getattr(each, ability)))

@@ -303,7 +303,7 @@ class Capabilities:
     hlr: bool = False
     sender_registration: bool = False
     suppression_sync: bool = False
-    """The provider keeps an opt-out list of ours that can be written. No transport has one yet."""
+    """The provider keeps a list of numbers that it does not text, and we can write it."""
     test_mode: bool = False
     priority: bool = False
     validity_range_s: tuple[int, int] | None = None

@@ -86,6 +86,7 @@ class SmsApi(Provider):
         rates=True,
         hlr=True,
         sender_registration=True,
+        suppression_sync=True,
         test_mode=True,
         validity_range_s=VALIDITY_S,
         max_body_characters=918,

@@ -157,5 +157,7 @@ def logging_configuration(*, form: str, level: str) -> dict[str, Any]:
             "celery.app.trace": {"level": "WARNING"},
             "axes": {"level": "WARNING"},
             "mcp": {"level": "WARNING"},
+            # Its debug lines hold whole addresses: numbers that were asked for, passwords in a query.
+            "urllib3": {"level": "WARNING"},
         },
     }

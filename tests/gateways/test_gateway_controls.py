@@ -123,6 +123,21 @@ def test_prices_are_taken_for_the_gateways_countries(actor: Actor, peer: Receive
     assert row["ok_at"] is not None  # the age of what is in force still shows
 
 
+def test_a_jump_of_a_price_waits_for_a_person(actor: Actor, peer: Receiver) -> None:
+    """The policy of rates.import holds for the job too: no road goes around it."""
+    gateway = gateway_of(peer, "vertexsms")
+    peer.answer = lambda request: (200, {}, RATES)
+    syncs_run()
+    peer.answer = lambda request: (200, {}, RATES.replace(b'"0.03"', b'"0.3"'))
+    before = list(Rate.objects.order_by("pk").values())
+    call("gateways.sync_rates", actor, gateway_id=gateway.pk)
+    syncs_run()
+    assert list(Rate.objects.order_by("pk").values()) == before
+    row = call("gateways.sync_status", actor, gateway_id=gateway.pk)["items"][0]
+    assert row["error_code"] == "needs_person"
+    assert "rates.import" in row["error"]
+
+
 def test_who_may_not_load_prices(world: World, peer: Receiver) -> None:
     gateway = gateway_of(peer, "vertexsms")
     nobody = actor_for_user(world.user, surface=Surface.ADMIN, is_session=True)

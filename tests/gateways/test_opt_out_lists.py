@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -194,6 +196,85 @@ def test_a_lost_answer_makes_no_second_entry_and_the_entry_is_ours(
     listings_follow()
     listings_push()
     assert provider[0].blacklist == {}
+
+
+def test_somebody_was_faster(gateway: Gateway, provider: tuple[Provider, Receiver]) -> None:
+    """The provider says "already there": that is what was wanted, and the entry is not ours."""
+    before = provider[0].work
+
+    def raced(method: str, *rest: Any) -> tuple[int, Any]:
+        if method == "POST":
+            provider[0].blacklist["theirs"] = PHONE[1:]
+            return 409, {"message": "exists", "error": "conflict"}
+        return before(method, *rest)
+
+    provider[0].work = raced  # type: ignore[method-assign]
+    row = block()
+    listings_follow()
+    assert listings_push() == 1
+    listing = GatewayListing.objects.get()
+    assert (listing.state, listing.ours, listing.error) == ("synced", False, "")
+    lifted(row)
+    listings_follow()
+    listings_push()
+    assert provider[0].blacklist == {"theirs": PHONE[1:]}
+
+
+def test_two_workers_tell_a_number_once(
+    gateway: Gateway, provider: tuple[Provider, Receiver]
+) -> None:
+    for last in range(12):
+        no(f"+482272012{last:02}")
+    listings_follow()
+
+    def push() -> int:
+        try:
+            return listings_push()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        tried = sum(each.result() for each in [pool.submit(push) for _ in range(2)])
+    assert tried == 12
+    assert len(provider[0].blacklist) == 12
+    posts = [each for each in provider[1].requests if each.method == "POST"]
+    assert len(posts) == 12
+
+
+def test_a_worker_that_comes_too_late_changes_nothing_but_whose_it_is(
+    gateway: Gateway, provider: tuple[Provider, Receiver]
+) -> None:
+    block()
+    listings_follow()
+    before = provider[0].work
+
+    def overtaken(method: str, *rest: Any) -> tuple[int, Any]:
+        told = before(method, *rest)
+        if method == "POST":
+            GatewayListing.objects.update(lease_until=timezone.now() + timedelta(minutes=9))
+            connections.close_all()  # of the provider's thread
+        return told
+
+    provider[0].work = overtaken  # type: ignore[method-assign]
+    assert listings_push(waves=1) == 1
+    listing = GatewayListing.objects.get()
+    assert (listing.state, listing.ours) == ("pending", True)
+    assert listing.lease_until is not None
+
+
+def test_no_number_and_no_token_in_the_logs(
+    gateway: Gateway, provider: tuple[Provider, Receiver], caplog: pytest.LogCaptureFixture
+) -> None:
+    provider[0].faults = [("POST", 503, b"<html>")]
+    caplog.set_level(logging.DEBUG)
+    no()
+    listings_follow()
+    listings_push()
+    GatewayListing.objects.update(next_at=timezone.now())
+    listings_push()
+    assert len(provider[0].blacklist) == 1
+    assert PHONE[1:] not in caplog.text
+    assert "test-token" not in caplog.text
 
 
 def test_a_refused_token_is_shown_and_tried_anew_after_a_day(

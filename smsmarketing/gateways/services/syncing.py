@@ -15,12 +15,13 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from smsmarketing.approvals.policies import policies_match
 from smsmarketing.gateways import transports
 from smsmarketing.gateways.credentials import CredentialsUnreadable, credentials_read
 from smsmarketing.gateways.engine.control import control_send
 from smsmarketing.gateways.models import Gateway, GatewaySync
 from smsmarketing.gateways.services.lists import opt_outs_take
-from smsmarketing.gateways.services.rates import rates_take
+from smsmarketing.gateways.services.rates import rates_compare, rates_take
 from smsmarketing.gateways.transports.base import TransportConfig, TransportDataError
 from smsmarketing.gateways.transports.controls import ControlError, Controls, Price
 from smsmarketing.operations.errors import InvalidInput
@@ -33,6 +34,8 @@ EVERY: Final = {
     "opt_outs": timedelta(minutes=10),
 }
 """How often each is read by itself."""
+REST: Final = timedelta(seconds=30)
+"""Rest for each second that reading took: a list of 100 000 entries is not read every ten minutes."""
 LEASE: Final = timedelta(minutes=15)
 _RUNS_MOST: Final = 50
 
@@ -91,6 +94,7 @@ def _claim(now: datetime) -> GatewaySync | None:
 
 def _one(row: GatewaySync, now: datetime) -> None:
     controls = transports.controls(row.gateway.transport)
+    started = time.monotonic()
     try:
         config = TransportConfig(
             base_url=row.gateway.base_url, credentials=credentials_read(row.gateway)
@@ -121,7 +125,7 @@ def _one(row: GatewaySync, now: datetime) -> None:
             error_code="",
             error="",
             counts=counts,
-            due_at=now + EVERY[row.kind],
+            due_at=now + max(EVERY[row.kind], REST * (time.monotonic() - started)),
         )
 
 
@@ -174,6 +178,14 @@ def _rates(
     rows = prices_whole(
         [price for price in found if price.country in gateway.countries], gateway.currency
     )
+    percent = rates_compare(gateway, rows, now=now).largest_percent
+    if policies_match("rates.import", {"price_change_percent": str(percent), "by_agent": False}):
+        raise ControlError(
+            f"A price changes by {percent} %, so a person must look at the list and load it with"
+            " rates.import. Nothing was taken.",
+            code="needs_person",
+            retryable=False,
+        )
     taken = rates_take(gateway, rows, "sync", now=now)
     return {
         "prices": len(rows),

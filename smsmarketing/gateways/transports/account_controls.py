@@ -74,9 +74,11 @@ def vertexsms_prices(config: TransportConfig, country: str) -> ControlCall[list[
         for row in rows:
             told = payload.mapping(row)
             code, price = str(told.get("CountryCode") or "").upper(), price_of(told.get("Rate"))
-            if not _COUNTRY.fullmatch(code) or price is None:
+            if price is None:
                 raise unreadable("VertexSMS")
-            operator = _operator({"mcc": told.get("MCC"), "mnc": told.get("MNC")})
+            if not _COUNTRY.fullmatch(code):
+                continue  # a network of no country, e.g. at sea
+            operator = _operator({"mcc": told.get("MCC"), "mnc": told.get("MNC")} | told)
             found.append(Price(code, operator, price, ""))
         return found
 

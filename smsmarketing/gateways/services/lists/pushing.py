@@ -53,6 +53,7 @@ class Errand:
     """One number at one provider."""
 
     listing_id: int
+    lease_until: datetime
     version: int
     attempts: int
     wanted: bool
@@ -93,13 +94,14 @@ def listings_push(*, waves: int = _WAVES_MOST, now: datetime | None = None) -> i
 
 
 def _claim(now: datetime) -> list[Errand]:
+    lease = now + LEASE
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(
                 _CLAIM,
                 {
                     "now": now,
-                    "lease": now + LEASE,
+                    "lease": lease,
                     "wave": WAVE,
                     "transports": list(transports.names_with("takes_opt_outs")),
                 },
@@ -114,7 +116,7 @@ def _claim(now: datetime) -> list[Errand]:
         }
         configs = {row.gateway_id: _config(row.gateway) for row in rows}
         return [
-            _errand(row, numbers.get(bytes(row.phone_hash), ""), configs[row.gateway_id])
+            _errand(row, numbers.get(bytes(row.phone_hash), ""), configs[row.gateway_id], lease)
             for row in rows
         ]
 
@@ -127,12 +129,15 @@ def _config(gateway: Gateway) -> TransportConfig | None:
         return None
 
 
-def _errand(row: GatewayListing, phone: str, config: TransportConfig | None) -> Errand:
+def _errand(
+    row: GatewayListing, phone: str, config: TransportConfig | None, lease: datetime
+) -> Errand:
     done = ""
     if phone and not row.ours and _country(phone) not in row.gateway.countries:
         done = "elsewhere"
     return Errand(
         listing_id=row.pk,
+        lease_until=lease,
         version=row.version,
         attempts=row.attempts,
         wanted=row.wanted,
@@ -170,7 +175,7 @@ def errand_run(errand: Errand) -> Result:
 
 def _put_on(errand: Errand, config: TransportConfig) -> Result:
     """Looks first: an entry that somebody else made stays theirs. After an add whose answer was lost
-    the entry that is found is ours.
+    the entry that is found is ours. "It is there already" is what was wanted.
     """
     find, add = errand.controls.blocked_find, errand.controls.block_add
     if find is None or add is None or not errand.phone:
@@ -181,6 +186,9 @@ def _put_on(errand: Errand, config: TransportConfig) -> Result:
     try:
         made = control_send(add(config, errand.phone))
     except ControlError as exc:
+        there = None if exc.retryable else control_send(find(config, errand.phone))
+        if there is not None:  # somebody was faster
+            return Result(state="synced", ours=errand.ours, remote_id=there.entry_id)
         failed = _failed(
             errand, exc.code, exc.sentence, retry=exc.retryable, after=exc.retry_after_s
         )
@@ -219,16 +227,18 @@ def _failed(
 
 
 def _record(errand: Errand, result: Result, now: datetime) -> None:
-    """Only while the attempt is still ours. When what is wanted changed meanwhile, what was done is
-    noted and the row stays pending.
+    """Only while the lease is ours: of a worker that came too late nothing counts but that it made the
+    entry. When what is wanted changed meanwhile, what was done is noted and the row stays pending.
     """
     with transaction.atomic():
         row = GatewayListing.objects.select_for_update().filter(pk=errand.listing_id).first()
-        if row is None or row.lease_until is None:
+        if row is None:
+            return
+        if row.lease_until != errand.lease_until:
+            if result.ours and not row.ours:
+                GatewayListing.objects.filter(pk=row.pk).update(ours=True)
             return
         same = row.version == errand.version
-        if same and row.attempts != errand.attempts:
-            return
         row.lease_until = None
         row.ours, row.remote_id = result.ours, result.remote_id
         if same:

@@ -325,7 +325,7 @@ def test_their_opt_outs_become_ours_once(
     """[R-2.14] marketing and notifications end; [R-2.20] with evidence; a later yes is not undone."""
     provider[0].opt_outs = [
         {"id": "a", "phoneNumber": int(PHONE[1:]), "date": "2026-01-01T00:00:00Z"},
-        {"id": "b", "phoneNumber": 12345678, "date": "2026-01-01T00:00:00Z"},
+        {"id": "b", "phoneNumber": "none", "date": "2026-01-01T00:00:00Z"},
         *({"id": f"n{n}", "phoneNumber": 37061200000 + n, "date": None} for n in range(150)),
     ]
     syncs_run()

@@ -83,7 +83,7 @@ class ListEntry(NamedTuple):
 
     entry_id: str
     phone: str
-    """E.164."""
+    """E.164; empty when what stands there is no number."""
     since: datetime | None
 
 

@@ -127,9 +127,11 @@ def _page(answer: Answer, number: str, since: str) -> ListPage:
         told = payload.mapping(row)
         entry_id = payload.identifier(told.get("id"))
         digits = str(told.get(number) or "").lstrip("+")
-        if entry_id is None or not _DIGITS.fullmatch(digits):
+        if entry_id is None:
             raise unreadable(LABEL)
-        entries.append(ListEntry(entry_id, f"+{digits}", payload.moment(told.get(since))))
+        # One odd number must not keep the opt-outs behind it from being read.
+        phone = f"+{digits}" if _DIGITS.fullmatch(digits) else ""
+        entries.append(ListEntry(entry_id, phone, payload.moment(told.get(since))))
     return ListPage(entries, size)
 
 

@@ -78,7 +78,7 @@ def vertexsms_prices(config: TransportConfig, country: str) -> ControlCall[list[
                 raise unreadable("VertexSMS")
             if not _COUNTRY.fullmatch(code):
                 continue  # a network of no country, e.g. at sea
-            operator = _operator({"mcc": told.get("MCC"), "mnc": told.get("MNC")} | told)
+            operator = _operator({"mcc": told.get("MCC"), "mnc": told.get("MNC"), **told})
             found.append(Price(code, operator, price, ""))
         return found
 

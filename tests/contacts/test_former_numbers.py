@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,19 @@ from smsmarketing.contacts.models import (
 )
 from smsmarketing.contacts.phones import phone_hash
 from smsmarketing.contacts.services import suppression_add
-from smsmarketing.contacts.services.erasing import erase_work, person_erase
+from smsmarketing.contacts.services.erasing import (
+    erase_work,
+    former_numbers_expire,
+    person_erase,
+)
 from smsmarketing.contacts.services.exports import export_path
+from smsmarketing.contacts.services.proof import Asked, pack_bytes, pack_gather
 from tests.campaigns.desk import Desk
 from tests.contacts.people import PHONE, consent, contact_make, token, upsert
 from tests.contacts.test_erase import tables_with
 from tests.gateways.test_webhooks_inbound import write
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 NEW = "+37069900022"
 FOUND = import_module("smsmarketing.contacts.migrations.0097_former_numbers_found")
 
@@ -109,10 +114,12 @@ def export_of(desk: Desk, crm: User, contact: Contact) -> Any:
     return json.loads(export_path(row.stored_path).read_bytes())
 
 
-def proof_of(desk: Desk, crm: User, **who: Any) -> tuple[Any, Any]:
-    made = desk.call("contacts.consent_proof", crm, brand_id=desk.world.brand.pk, **who)
-    row = ExportFile.objects.get(pk=made.json_file.export_id)
-    return made, json.loads(export_path(row.stored_path).read_bytes())
+def proof_of(desk: Desk, crm: User, *, at: datetime | None = None, **who: Any) -> tuple[str, Any]:
+    """The reason, and the pack; without the files, which tests/contacts/test_proof.py reads."""
+    now = timezone.now()
+    asked = Asked(brand=desk.world.brand, purpose="marketing", at=at or now, **who)
+    pack, verdict = pack_gather(asked, actor=desk.actor(crm), now=now)
+    return verdict.reason, json.loads(pack_bytes(pack))
 
 
 def test_the_proof_goes_by_the_number_of_the_moment(desk: Desk, crm: User, ona: Contact) -> None:
@@ -129,29 +136,43 @@ def test_the_proof_goes_by_the_number_of_the_moment(desk: Desk, crm: User, ona: 
         )
     then = timezone.now()
     move(desk, crm, plain, NEW)
-    made, pack = proof_of(desk, crm, contact_id=plain.pk, at=then)
-    assert made.reason == "blocked"
+    reason, pack = proof_of(desk, crm, contact=plain, at=then)
+    assert reason == "blocked"
     assert pack["question"]["number_fingerprint"] == phone_hash("+37069900033").hex()
     assert [row["number"] for row in pack["former_numbers"]] == ["+370•••••••33"]
-    now, pack = proof_of(desk, crm, contact_id=plain.pk)
-    assert now.reason == "no_consent"
+    reason, pack = proof_of(desk, crm, contact=plain)
+    assert reason == "no_consent"
     assert pack["question"]["number_fingerprint"] == phone_hash(NEW).hex()
     other = contact_make(desk, crm, "+37069900033")
-    by_number, _ = proof_of(desk, crm, phone="+37069900033", at=then)
-    assert by_number.reason == "blocked"
     _, pack = proof_of(desk, crm, phone="+37069900033")
     assert pack["person"]["contact_id"] == other.pk
-    _, pack = proof_of(desk, crm, phone="+37069900033", at=then)
-    assert pack["person"]["contact_id"] == plain.pk
+    reason, pack = proof_of(desk, crm, phone="+37069900033", at=then)
+    assert (reason, pack["person"]["contact_id"]) == ("blocked", plain.pk)
 
 
 def test_the_proof_of_one_who_moved_tells_nothing_of_the_next_owner(
     desk: Desk, crm: User, moved: Contact
 ) -> None:
+    """Nor the page and the export: the START of the next owner ends the "no" for the number, yet when
+    this person gave it up it held.
+    """
     stranger(desk, crm)
-    _, pack = proof_of(desk, crm, contact_id=moved.pk)
+    write(desk.world, PHONE, "START")
+    lifted = Suppression.objects.exclude(lifted_at=None)
+    assert lifted.filter(created_at__lt=FormerNumber.objects.get().until).count() == 1
+    _, pack = proof_of(desk, crm, contact=moved)
     assert "Petras" not in json.dumps(pack)
-    assert len(pack["suppressions"]) == 1
+    assert [(row["lifted_at"], row["lift"]) for row in pack["suppressions"]] == [(None, None)]
+    _, pack = proof_of(desk, crm, phone=PHONE)
+    assert any(row["lift"] for row in pack["suppressions"])
+    exported = export_of(desk, crm, moved)["opt_outs_and_blocks"]
+    assert [row["lifted_at"] for row in exported] == [None]
+    assert told(desk, crm, moved, "lift") == []
+    text = page_of(crm, moved)
+    assert "of a former number" in text
+    assert "holds for the former number" in text
+    assert "lifted" not in text
+    assert PHONE[-8:] not in text
 
 
 def test_a_new_key_of_the_hashes_does_not_double_a_no(desk: Desk, crm: User, settings: Any) -> None:
@@ -168,13 +189,20 @@ def test_a_new_key_of_the_hashes_does_not_double_a_no(desk: Desk, crm: User, set
     settings.PHONE_HASH_KEYS = {"new": "n" * 40, **settings.PHONE_HASH_KEYS}
     made = contact_make(desk, crm, PHONE)
     assert Suppression.objects.count() == 2
-    result, pack = proof_of(desk, crm, phone=PHONE, show_phone=True, reason="complaint 17")
-    assert result.reason == "opted_out"
-    assert [row["evidence"] for row in pack["suppressions"]] == [{"text": "STOP"}]
     assert len(export_of(desk, crm, made)["opt_outs_and_blocks"]) == 1
     assert len(told(desk, crm, made, "opt_out")) == 1
-    _, again = proof_of(desk, crm, phone=PHONE)
-    acts = [(row["operation"], row["outcome"]) for row in again["audit"]["entries"]]
+    desk.call(
+        "contacts.consent_proof",
+        crm,
+        contact_id=made.pk,
+        brand_id=desk.world.brand.pk,
+        show_phone=True,
+        reason="complaint 17",
+    )
+    reason, pack = proof_of(desk, crm, phone=PHONE)
+    assert reason == "opted_out"
+    assert [row["evidence"] for row in pack["suppressions"]] == [{"text": "STOP"}]
+    acts = [(row["operation"], row["outcome"]) for row in pack["audit"]["entries"]]
     assert len(acts) == len(set(acts)) == 3
 
 
@@ -227,14 +255,6 @@ def test_an_erased_number_is_forgotten_where_it_was_somebodys_before(
     assert told(desk, crm, moved, "opt_out") != []
 
 
-def test_rows_are_only_added(desk: Desk, crm: User, moved: Contact) -> None:
-    row = FormerNumber.objects.get()
-    for change in ({"until": timezone.now()}, {"phone": NEW}, {"contact": 1}):
-        with pytest.raises(IntegrityError), transaction.atomic():
-            FormerNumber.objects.filter(pk=row.pk).update(**change)
-    assert FormerNumber.objects.get().until == row.until
-
-
 def test_there_and_back_again(desk: Desk, crm: User, moved: Contact) -> None:
     move(desk, crm, moved, PHONE)
     assert [bool(row.since) for row in FormerNumber.objects.order_by("pk")] == [False, True]
@@ -285,10 +305,25 @@ def test_what_the_ledger_and_the_blocks_know_is_filled_in(
     assert len(told(desk, crm, moved, "opt_out")) == 1
 
 
-def test_the_page_marks_what_was_of_a_former_number(desk: Desk, crm: User, moved: Contact) -> None:
+def page_of(crm: User, contact: Contact) -> str:
     client = Client()
     client.force_login(crm, backend="django.contrib.auth.backends.ModelBackend")
-    text = client.get(reverse("admin:contacts_contact_change", args=[moved.pk])).content.decode()
-    assert "of a former number" in text
-    assert "holds for the former number" in text
-    assert PHONE[-8:] not in text
+    page = client.get(reverse("admin:contacts_contact_change", args=[contact.pk]))
+    return page.content.decode()
+
+
+def test_an_old_former_number_is_emptied_and_its_story_stays(
+    desk: Desk, crm: User, moved: Contact, settings: Any
+) -> None:
+    """[R-4.14] when it is no longer kept who got which message; nothing else of a row changes."""
+    before = told(desk, crm, moved, "opt_out")
+    edge = FormerNumber.objects.get().until + timedelta(days=settings.DELIVERY_DATA_DAYS)
+    assert former_numbers_expire(now=edge) == 0
+    assert former_numbers_expire(now=edge + timedelta(seconds=1)) == 1
+    row = FormerNumber.objects.get()
+    assert row.phone is None
+    for change in ({"until": timezone.now()}, {"phone": NEW}, {"contact": 1}):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            FormerNumber.objects.filter(pk=row.pk).update(**change)
+    assert told(desk, crm, moved, "number") == ["The number changed; the former is unknown."]
+    assert told(desk, crm, moved, "opt_out") == before

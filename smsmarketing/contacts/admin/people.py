@@ -41,7 +41,7 @@ from smsmarketing.contacts.selectors import (
 )
 from smsmarketing.contacts.selectors.contacts import contacts_seen
 from smsmarketing.contacts.selectors.merged import merged_heir
-from smsmarketing.contacts.selectors.numbers import number_spans, spans_q
+from smsmarketing.contacts.selectors.numbers import number_spans, spans_q, suppression_then
 from smsmarketing.operations.errors import OperationError
 from smsmarketing.operations.surfaces.admin import OperationAdmin, OperationButton
 from smsmarketing.operations.surfaces.admin.actors import admin_actor
@@ -341,13 +341,12 @@ class ContactAdmin(OperationAdmin):
         """Newest first, with reason, source and who may end it in words, and whether it is of the
         number the contact has now.
         """
-        own = spans_q(
-            number_spans([contact]), begun="created_at", ended=("lifted_at", "expires_at")
-        )
+        spans = number_spans([contact])
+        own = spans_q(spans, begun="created_at", ended=("lifted_at", "expires_at"))
         rows = suppressions_visible(actor).filter(own).select_related("brand", "lift")
         return [
             (
-                row,
+                suppression_then(row, spans),
                 SUPPRESSION_WORDS[row.reason],
                 SOURCE_WORDS[row.source],
                 lift_words(row.reason),

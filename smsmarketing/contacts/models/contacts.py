@@ -112,7 +112,7 @@ class Contact(models.Model):
 class FormerNumber(models.Model):
     """A number that a contact had until it was changed. Only former ones: the present one stands in
     the contact. Append-only by a trigger; erasure deletes the rows, and empties `phone` where the
-    number is erased as somebody else's.
+    number is erased as somebody else's; time empties it too [R-4.14].
     """
 
     contact = models.ForeignKey(

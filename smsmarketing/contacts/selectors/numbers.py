@@ -8,7 +8,13 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from smsmarketing.contacts.models import ConsentEvent, Contact, EraseJob, FormerNumber
+from smsmarketing.contacts.models import (
+    ConsentEvent,
+    Contact,
+    EraseJob,
+    FormerNumber,
+    Suppression,
+)
 from smsmarketing.contacts.phones import phone_hashes
 from smsmarketing.contacts.selectors.merged import merged_ids
 
@@ -156,3 +162,19 @@ def spans_q(
                 one &= Q(**{f"{name}__isnull": True}) | Q(**{f"{name}__gte": span.since})
         bounds |= one
     return Q(**{f"{number}__in": sorted({span.phone_hash for span in every})}) & bounds
+
+
+def suppression_then(row: Suppression, spans: Iterable[NumberSpan]) -> Suppression:
+    """The row as it stood when its number was given up: what became of it later, such as the START of
+    the next owner, is no part of this person's story. Changes the instance, never the record.
+    """
+    ends = [span.until for span in spans if span.phone_hash == bytes(row.phone_hash)]
+    given_up = max((at for at in ends if at is not None), default=None)
+    if given_up is None or None in ends:
+        return row
+    if row.lifted_at is not None and row.lifted_at >= given_up:
+        row.lifted_at = None
+        row._state.fields_cache["lift"] = None
+    if row.repeated_at is not None and row.repeated_at >= given_up:
+        row.repeated_at = None
+    return row

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db.models import Q
 
 from smsmarketing.contacts.models import Contact, DoubleOptIn, FormerNumber
@@ -57,3 +59,11 @@ def former_forget(former: Former, contact_ids: Collection[int], phones: Collecti
     FormerNumber.objects.filter(contact__in=contact_ids).delete()
     hashes = [hashed for phone in phones for hashed in phone_hashes(phone)]
     FormerNumber.objects.filter(phone_hash__in=hashes, phone__isnull=False).update(phone=None)
+
+
+def former_numbers_expire(*, now: datetime) -> int:
+    """Empty former numbers when it is no longer kept who got which message [R-4.14]. Their keyed hash
+    and the moments stay: the proof of what was agreed and refused goes by them. Returns how many.
+    """
+    before = now - timedelta(days=settings.DELIVERY_DATA_DAYS)
+    return FormerNumber.objects.filter(until__lt=before, phone__isnull=False).update(phone=None)

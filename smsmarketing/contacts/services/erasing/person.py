@@ -83,8 +83,7 @@ def person_erase(
     now = now or timezone.now()
     rows = _rows(phone, contact)
     phones = sorted({row.phone for row in rows if row.phone} | ({phone} if phone else set()))
-    former = former_of(rows)
-    for number in sorted({*phones, *former.free}):
+    for number in sorted({*phones, *former_of(rows).free}):
         _number_lock(number)
     ids = sorted(row.pk for row in rows)
     rows = list(Contact.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
@@ -92,6 +91,7 @@ def person_erase(
         return Erased()
     if not {row.phone for row in rows if row.phone} <= set(phones):
         raise Conflict("The number changed at this moment. Repeat the call.", retry_after_s=1)
+    former = former_of(rows)  # somebody may have got one meanwhile
     done = Erased(contact_ids=ids)
     if category in PERSON_ASKED:
         done.suppressions_added = _withdraw(phones, ids, now)
@@ -111,7 +111,7 @@ def person_erase(
     _states_forget(ids, now)
     _jobs_make(
         done,
-        dict.fromkeys(phones, ids) | dict.fromkeys(former.free, list[int]()),
+        dict.fromkeys(phones, ids) | {number: [] for number in former.free},
         hash_of,
         words=words,
         category=category,

@@ -24,7 +24,7 @@ from smsmarketing.contacts.models import (
     Suppression,
 )
 from smsmarketing.contacts.rules.proof_words import time_text, word_of
-from smsmarketing.contacts.selectors.numbers import Person, person_of, spans_q
+from smsmarketing.contacts.selectors.numbers import Person, person_of, spans_q, suppression_then
 from smsmarketing.contacts.services.proof.rows import audit_rows, suppressions_once
 
 FORMAT = "smsmarketing.person/1"
@@ -97,7 +97,7 @@ def _blocks(person: Person, brand_ids: Collection[int]) -> list[dict[str, Any]]:
     for row in suppressions_once(list(rows.order_by("pk"))):
         began = person.began(bytes(row.phone_hash))
         earlier = began is not None and row.created_at < began
-        shown = _row(row)
+        shown = _row(suppression_then(row, person.spans))
         if earlier:
             shown |= {
                 "evidence": {},

@@ -20,7 +20,12 @@ from smsmarketing.contacts.rules.proof import (
     Verdict,
     sendable_at,
 )
-from smsmarketing.contacts.selectors.numbers import NumberSpan, number_spans, spans_q
+from smsmarketing.contacts.selectors.numbers import (
+    NumberSpan,
+    number_spans,
+    spans_q,
+    suppression_then,
+)
 from smsmarketing.contacts.services.proof.owners import Owners, gone_at, owners_of
 from smsmarketing.contacts.services.proof.rows import (
     audit_rows,
@@ -194,7 +199,8 @@ def _suppressions(
 ) -> list[Suppression]:
     own = _theirs(asked, hashes, spans, "created_at", ("lifted_at", "expires_at"))
     rows = Suppression.objects.filter(own).filter(Q(brand=None) | Q(brand=asked.brand))
-    return list(rows.select_related("lift", "brand").order_by("created_at", "id"))
+    found = list(rows.select_related("lift", "brand").order_by("created_at", "id"))
+    return found if asked.phone else [suppression_then(row, spans) for row in found]
 
 
 def _number_at(

@@ -200,6 +200,12 @@ class ConsentIncomplete(OperationError):
     http_status = 422
 
 
+class ConsentSourcePersonal(ConsentIncomplete):
+    """The address of a consent holds the person's number or an e-mail address; nothing was kept."""
+
+    code = "CONSENT_SOURCE_PERSONAL"
+
+
 class SenderNotEligible(OperationError):
     code = "SENDER_NOT_ELIGIBLE"
     http_status = 409

@@ -35,6 +35,7 @@ from smsmarketing.contacts.rules.phone import (
     phone_parse,
 )
 from smsmarketing.contacts.rules.phone_patterns import number_match
+from smsmarketing.contacts.rules.source_urls import source_fault
 
 _MINUTES_BEFORE = timedelta(minutes=5)
 _NUL: Final = (
@@ -265,6 +266,8 @@ def _evidence(
         faults = _faults(plan.evidence, phone, plan)
         if faults:
             return Reject(row_number, "", "CONSENT", next(iter(faults.values())))
+    if plan.evidence is not None and (text := source_fault(plan.evidence.source_url, phone.e164)):
+        return Reject(row_number, "", "CONSENT_SOURCE_PERSONAL", text)
     return plan.evidence
 
 
@@ -297,6 +300,9 @@ def _row_evidence(
         return Reject(row_number, plan.headers.get(f"consent.{name}", name), "CONSENT", text)
     base = plan.evidence or ConsentEvidence(method="import", basis="import")
     evidence = replace(base, **changes)
+    header = plan.headers.get("consent.source_url", "source_url")
+    if text := source_fault(evidence.source_url, phone.e164):
+        return Reject(row_number, header, "CONSENT_SOURCE_PERSONAL", text)
     for name, text in _faults(evidence, phone, plan).items():
         return Reject(row_number, plan.headers.get(f"consent.{name}", name), "CONSENT", text)
     return replace(evidence, expires_at=consent_expiry(evidence))

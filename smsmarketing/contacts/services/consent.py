@@ -11,11 +11,14 @@ from django.utils import timezone
 from smsmarketing.accounts.models import Brand
 from smsmarketing.contacts.models import ConsentEvent, Contact
 from smsmarketing.contacts.rules.consent import ConsentEvidence, consent_expiry, consent_faults
+from smsmarketing.contacts.rules.source_urls import source_fault
 from smsmarketing.contacts.services.consent_end import consents_end
 from smsmarketing.contacts.services.outbound import consent_emit
 from smsmarketing.contacts.services.states import send_state_refresh
-from smsmarketing.operations.errors import ConsentIncomplete
+from smsmarketing.operations.errors import ConsentIncomplete, ConsentSourcePersonal
 
+_OWN_PROOF = "inbound:"
+"""How our own proofs begin: a row's id, in which no number can hide."""
 _AS_GIVEN = (
     "direction",
     "purpose",
@@ -92,7 +95,8 @@ def consent_check(
     country: str, phone: str, evidence: ConsentEvidence, *, now: datetime
 ) -> datetime:
     """When the person agreed, from evidence that may be recorded for such a number. Raises
-    ConsentIncomplete.
+    ConsentIncomplete, and ConsentSourcePersonal for an address that an erasure could not clear
+    [R-4.9].
     """
     faults = consent_faults(evidence, country=country, plus_one=phone.startswith("+1"), now=now)
     if faults or evidence.captured_at is None:
@@ -100,6 +104,16 @@ def consent_check(
             "The consent evidence does not prove that the person agreed. Mend the fields named"
             " here, or save the contact without consent; it is then not texted.",
             field_errors={f"consent.{field}": text for field, text in faults.items()},
+        )
+    found = {"source_url": evidence.source_url, "evidence_file": evidence.evidence_file}
+    if found["evidence_file"].startswith(_OWN_PROOF):
+        del found["evidence_file"]
+    personal = {name: text for name, value in found.items() if (text := source_fault(value, phone))}
+    if personal:
+        raise ConsentSourcePersonal(
+            "What shows where the consent was given names the person, and it could not be taken out"
+            " when they are erased. Nothing was recorded; mend the fields named here.",
+            field_errors={f"consent.{field}": text for field, text in personal.items()},
         )
     return evidence.captured_at
 

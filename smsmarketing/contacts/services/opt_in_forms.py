@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from smsmarketing.contacts.rules.opt_in_forms import (
     words_faults,
 )
 from smsmarketing.contacts.rules.phone import Phone
+from smsmarketing.contacts.rules.source_urls import source_kept
 from smsmarketing.contacts.selectors.suppressions import suppressed_phones
 from smsmarketing.contacts.services.consent import consent_record
 from smsmarketing.contacts.services.contacts import contact_upsert
@@ -116,6 +117,8 @@ def form_submit(
     it was given; for a number with a "no" nothing is recorded, for a form does not show who typed.
     """
     now = now or timezone.now()
+    # Nobody can mend an address that a page sent along, least of all when the YES arrives.
+    visit = replace(visit, source_url=source_kept(visit.source_url, phone.e164))
     with transaction.atomic():
         if version.double_opt_in:
             outcome, row = double_opt_in_request(

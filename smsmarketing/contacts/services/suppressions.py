@@ -14,6 +14,7 @@ from django.utils import timezone
 from smsmarketing.accounts.models import Brand
 from smsmarketing.contacts.models import ConsentEvent, Contact, Suppression, SuppressionLift
 from smsmarketing.contacts.phones import hash_key_id, phone_hash, phone_hashes
+from smsmarketing.contacts.rules.source_urls import source_kept
 from smsmarketing.contacts.rules.suppressions import (
     EXPIRING_REASONS,
     LIFTABLE_REASONS,
@@ -282,7 +283,7 @@ def _restart_events(
             purpose=purpose,
             basis="express",
             method="keyword_reply",
-            source_url=before.source_url if before else "",
+            source_url=source_kept(before.source_url, contact.phone or "") if before else "",
             form_version=before.form_version if before else "",
             hosted_form_version_id=before.hosted_form_version_id if before else None,
             disclosure_text=before.disclosure_text if before else "",

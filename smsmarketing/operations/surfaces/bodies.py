@@ -87,6 +87,10 @@ ERROR_CODES: dict[str, tuple[str, str]] = {
         "Consent not proven",
         "There is no complete consent evidence for this recipient and purpose.",
     ),
+    "CONSENT_SOURCE_PERSONAL": (
+        "Address names a person",
+        "The address or file name of a consent holds the person's number or an e-mail address, which could not be erased. Give it without.",
+    ),
     "SENDER_NOT_ELIGIBLE": (
         "Sender not usable",
         "The sender ID is not verified, or not allowed in a destination country.",

@@ -18,6 +18,7 @@ from smsmarketing.contacts.rules.import_dates import ORDERS, time_read
 from smsmarketing.contacts.rules.import_fields import KINDS, mapping_faults, mapping_guess
 from smsmarketing.contacts.rules.import_files import DELIMITERS, ENCODINGS
 from smsmarketing.contacts.rules.import_rows import Plan
+from smsmarketing.contacts.rules.source_urls import source_fault
 from smsmarketing.contacts.selectors.events import event_fields_declared, fields_declared
 from smsmarketing.contacts.services.imports.files import (
     FileLook,
@@ -26,7 +27,11 @@ from smsmarketing.contacts.services.imports.files import (
     file_look,
 )
 from smsmarketing.operations.canonical import sha256_hex
-from smsmarketing.operations.errors import ConsentIncomplete, InvalidInput
+from smsmarketing.operations.errors import (
+    ConsentIncomplete,
+    ConsentSourcePersonal,
+    InvalidInput,
+)
 from smsmarketing.operations.jobs import enqueue
 from smsmarketing.operations.states import row_lock, transition_apply
 
@@ -184,6 +189,11 @@ def _consent_check(
             "The consent evidence for this file does not prove that these people agreed. Mend the"
             " fields, or import without consent; the contacts are then not texted.",
             field_errors=faults,
+        )
+    if text := source_fault(evidence.source_url):  # a row's own number is compared with the row
+        raise ConsentSourcePersonal(
+            "The address of the form names a person. Mend it and start the import again.",
+            field_errors={"consent.source_url": text},
         )
     return content
 

@@ -19,6 +19,7 @@ from smsmarketing.contacts.rules.import_rows import (
     cell_value,
     phone_plain,
 )
+from smsmarketing.contacts.rules.source_urls import TAIL, source_digits
 
 ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 NULL: Final = "\\N"
@@ -79,6 +80,7 @@ class PlainRows:
         self.usable = plan.kind == "contacts" and not plan.row_evidence and not ticked
         self.blank = [""] * plan.width
         self.hashed = phone_hasher()
+        self.sourced = source_digits(plan.evidence.source_url) if plan.evidence else ""
         known = {column.name: column for column in reader.columns}
         self.phone = known["phone"].place if self.usable else 0
         self.fields = [_Cells(known[name], writers[name]) for name in writers if name in known]
@@ -117,7 +119,7 @@ class PlainRows:
 
     def _number(self, raw: str) -> str | None:
         found = phone_plain(raw)
-        if found is None:
+        if found is None or raw[-TAIL:] in self.sourced:
             return None
         return f"{raw}\t\\\\x{self.hashed(raw).hex()}\t{found[0]}\t{found[1]}"
 

@@ -212,6 +212,8 @@ AXES_COOLOFF_TIME = env.number(
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
+AXES_LOCKOUT_CALLABLE = "smsmarketing.error_pages.sign_in_locked"
+CSRF_FAILURE_VIEW = "smsmarketing.error_pages.csrf_failure"
 # Its admin pages can delete rows; every row of ours changes through operations only.
 AXES_ENABLE_ADMIN = False
 ALLOW_SELF_APPROVAL = env.flag(

@@ -6,15 +6,16 @@ from datetime import timedelta
 from typing import Any
 
 from django.core import signing
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods, require_safe
 
 from smsmarketing.contacts.models import OptInForm, OptInFormVersion
 from smsmarketing.contacts.phones import phone_hash
-from smsmarketing.contacts.public.pages import public_page
+from smsmarketing.contacts.public.pages import language_wished, methods_only, public_page
 from smsmarketing.contacts.rules.phone import Phone, PhoneError, phone_parse
 from smsmarketing.contacts.services.double_opt_in import Visit
 from smsmarketing.contacts.services.opt_in_forms import form_submit
@@ -33,19 +34,27 @@ LIMITS = {"ip": 10, "number": 3, "form": 300}
 
 
 @csrf_exempt  # no cookie, no session: the signed token says which text was shown, and when
-@require_http_methods(["GET", "HEAD", "POST"])
+@methods_only("GET", "HEAD", "POST")
 def opt_in_form(request: HttpRequest, slug: str) -> HttpResponse:
     """GET shows the form and changes nothing; POST records what the visitor agreed to."""
     form = _form(slug)
+    if form is None:
+        return _missing(request)
     if form.live is None:
         return _page(form, None, "closed", status=410)
     if request.method != "POST":
         return _shown(form, form.live)
+    if not _readable(request):
+        return _shown(form, form.live, error="again", status=400)
+    return _sent(form, form.live, request)
+
+
+def _sent(form: OptInForm, live: OptInFormVersion, request: HttpRequest) -> HttpResponse:
     if request.POST.get(TRAP):
         return _done(form)  # a program: it learns nothing, and nothing is recorded
     version = _version_seen(form, request.POST.get("token", ""))
     if version is None:
-        return _shown(form, form.live, request, error="again", status=422)
+        return _shown(form, live, request, error="again", status=422)
     if _many("ip", request.META.get("REMOTE_ADDR", "")) or _many("form", str(form.pk)):
         return _shown(form, version, request, error="many", status=429)
     if request.POST.get("agree") != "yes":
@@ -59,19 +68,40 @@ def opt_in_form(request: HttpRequest, slug: str) -> HttpResponse:
     return _done(form)
 
 
-@require_safe
+@methods_only("GET", "HEAD")
 def opt_in_form_done(request: HttpRequest, slug: str) -> HttpResponse:
     """The same for everybody: it never tells whether a number is known or was opted out."""
     form = _form(slug)
+    if form is None:
+        return _missing(request)
     if form.live is None:
         return _page(form, None, "closed", status=410)
     return _page(form, form.live, "done")
 
 
-def _form(slug: str) -> OptInForm:
+def opt_in_form_unknown(request: HttpRequest, rest: str = "") -> HttpResponse:
+    """Every other address below /f/: mangled by hand or by a mail program."""
+    return _missing(request)
+
+
+def _missing(request: HttpRequest) -> HttpResponse:
+    language = language_wished(request, "opt_in")
+    page = "public/opt_in_missing.html"
+    return public_page(page, topic="opt_in", brand=None, language=language, status=404)
+
+
+def _readable(request: HttpRequest) -> bool:
+    """Whether the body is a form at all: not broken off, and not too large."""
+    try:
+        return request.POST is not None
+    except (BadRequest, MultiPartParserError, SuspiciousOperation, UnreadablePostError):
+        return False
+
+
+def _form(slug: str) -> OptInForm | None:
     form = OptInForm.objects.select_related("brand", "live").filter(slug=slug).first()
     if form is None or not form.brand.active:
-        raise Http404
+        return None
     if form.live is not None:
         form.live.form = form
     return form

@@ -13,10 +13,9 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods
 
 from smsmarketing.accounts.authentication import client_address
-from smsmarketing.contacts.public.pages import public_page
+from smsmarketing.contacts.public.pages import language_wished, methods_only, public_page
 from smsmarketing.contacts.selectors.opt_out_links import link_find, link_opted_out
 from smsmarketing.contacts.services.opt_out_links import (
     PURPOSES_OF_CHOICE,
@@ -28,12 +27,13 @@ TOPIC = "opt_out"
 
 
 @csrf_exempt  # the token is what proves the right to do this; there is no session to borrow
-@require_http_methods(["GET", "HEAD", "POST"])
-def opt_out_view(request: HttpRequest, token: str) -> HttpResponse:
+@methods_only("GET", "HEAD", "POST")
+def opt_out_view(request: HttpRequest, token: str = "") -> HttpResponse:
     """The page (GET) and the opt-out (POST)."""
     target = link_find(token)
     if target is None:
-        return public_page("public/opt_out_bad.html", topic=TOPIC, brand=None, status=404)
+        language, page = language_wished(request, TOPIC), "public/opt_out_bad.html"
+        return public_page(page, topic=TOPIC, brand=None, language=language, status=404)
     now = timezone.now()
     if request.method != "POST":
         opted_out = link_opted_out(target, now)

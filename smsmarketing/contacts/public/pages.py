@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.utils.translation.trans_real import parse_accept_lang_header
 
 from smsmarketing.accounts.models import Brand
 from smsmarketing.contacts.rules.public_words import (
     language_direction,
     language_known,
+    public_table,
     public_words,
 )
 
@@ -59,3 +62,40 @@ def public_page(
     if embeddable:
         response.xframe_options_exempt = True
     return response
+
+
+def language_wished(request: HttpRequest, topic: str) -> str:
+    """The visitor's own language, where no brand says one: the first of theirs that the topic has."""
+    wished = request.headers.get("Accept-Language", "")
+    for code, _ in parse_accept_lang_header(wished[:200]):
+        if code.split("-")[0] in public_table(topic):
+            return code
+    return ""
+
+
+def methods_only(
+    *methods: str,
+) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+    """Any other method gets a page that says so, with 405 and Allow."""
+
+    def wrap(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        @wraps(view)
+        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.method in methods:
+                return view(request, *args, **kwargs)
+            language = language_wished(request, "errors")
+            words = public_words("errors", language)
+            response = public_page(
+                "public/error.html",
+                topic="errors",
+                brand=None,
+                language=language,
+                context={"heading": words["method_title"], "text": words["method"]},
+                status=405,
+            )
+            response["Allow"] = ", ".join(methods)
+            return response
+
+        return checked
+
+    return wrap

@@ -89,7 +89,7 @@ ERROR_CODES: dict[str, tuple[str, str]] = {
     ),
     "CONSENT_SOURCE_PERSONAL": (
         "Address names a person",
-        "The address or file name of a consent holds the person's number or an e-mail address, which could not be erased. Give it without.",
+        "The address or file name of a consent holds the person's number or an e-mail address. Give it without.",
     ),
     "SENDER_NOT_ELIGIBLE": (
         "Sender not usable",

@@ -13,7 +13,7 @@ from smsmarketing.contacts.models import Contact
 from smsmarketing.contacts.operations.upsert import ContactFields, brand_of, upsert_apply
 from smsmarketing.contacts.rules.phone import PhoneError, phone_parse
 from smsmarketing.contacts.selectors import contacts_visible
-from smsmarketing.contacts.services.locks import number_lock
+from smsmarketing.contacts.services.locks import numbers_lock
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import Conflict, InvalidInput, OperationError
 from smsmarketing.operations.types import (
@@ -102,8 +102,7 @@ def _results(context: Context, data: BatchUpsertIn, brand: Brand) -> Iterator[Ba
         item.contact_id or by_phone.get(phone)
         for item, phone in zip(data.items, phones, strict=True)
     ]
-    for phone in sorted(_revoked(data, phones)):  # before any contact's row, as a STOP does
-        number_lock(phone)
+    numbers_lock([phone for phone in phones if phone])  # before contacts' rows, as a STOP does
     wanted = sorted({pk for pk in ids if pk})
     list(Contact.objects.select_for_update().filter(pk__in=wanted).order_by("pk").values("pk"))
     seen: set[int | str] = set()
@@ -122,15 +121,6 @@ def _results(context: Context, data: BatchUpsertIn, brand: Brand) -> Iterator[Ba
                 seen.add(who)
         except OperationError as exc:
             yield _refused(position, exc)
-
-
-def _revoked(data: BatchUpsertIn, phones: list[str | None]) -> set[str]:
-    """Numbers that take a consent back in this call."""
-    return {
-        phone
-        for item, phone in zip(data.items, phones, strict=True)
-        if phone and item.consent and item.consent.direction == "revoked"
-    }
 
 
 def _one(

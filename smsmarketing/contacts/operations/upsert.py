@@ -230,8 +230,10 @@ def upsert_apply(
     no version token: then only what was empty is filled, and nothing is overwritten.
     """
     phone = _phone(data)
-    if phone is not None and data.consent is not None and data.consent.direction == "revoked":
-        number_lock(phone.e164)  # before the contact's row, as a STOP does
+    if phone is not None:
+        number_lock(
+            phone.e164
+        )  # before the contact's row, as a STOP does, even of an unknown number
     contact = _existing(context, data, phone, may_lack_token=fill_blanks)
     changes = _changes(data, brand.team_id)
     if contact is not None and data.base_version_token is None:

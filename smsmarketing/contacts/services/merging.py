@@ -22,7 +22,7 @@ from smsmarketing.contacts.rules.merging import UNITED_REASONS, Choice, choices,
 from smsmarketing.contacts.rules.suppressions import PURPOSES, purposes_default
 from smsmarketing.contacts.selectors.suppressions import suppressions_live
 from smsmarketing.contacts.services.events import event_summaries_refresh
-from smsmarketing.contacts.services.locks import number_lock
+from smsmarketing.contacts.services.locks import numbers_lock
 from smsmarketing.contacts.services.states import send_state_refresh
 from smsmarketing.contacts.services.suppressions import suppression_add
 from smsmarketing.contacts.services.trash import contact_trash
@@ -63,8 +63,7 @@ def merge_lock(contact_ids: Collection[int]) -> list[Contact]:
     """
     rows = Contact.objects.filter(pk__in=contact_ids)
     phones = sorted(phone for phone in rows.values_list("phone", flat=True) if phone)
-    for phone in phones:
-        number_lock(phone)
+    numbers_lock(phones)
     locked = list(rows.select_for_update().order_by("pk"))
     if sorted(row.phone for row in locked if row.phone) != phones:
         raise Conflict("A number changed at this moment. Repeat the call.", retry_after_s=1)

@@ -14,6 +14,7 @@ from smsmarketing.accounts.models import Brand
 from smsmarketing.contacts.phones import hash_key_id, phone_hash
 from smsmarketing.contacts.rules.suppressions import purposes_default
 from smsmarketing.contacts.services.consent_end import consents_end_of
+from smsmarketing.contacts.services.locks import numbers_lock
 from smsmarketing.contacts.services.outbound import suppressions_emit
 from smsmarketing.contacts.services.states import send_state_refresh, send_states_settle
 
@@ -74,9 +75,10 @@ def suppressions_add_many(
 ) -> set[str]:
     """Record them all in the caller's transaction; returns the numbers that were not so yet.
 
-    Each number once. Like `suppression_add`: a number that is covered already notes that it was said
-    again, a lift that is being written at this moment does not swallow the "no", a consent that it
-    ends is revoked in the ledger, send states follow, and the team's systems are told.
+    Each number once, all their locks first and then the contacts by id. Like `suppression_add`: a
+    number that is covered already notes that it was said again, a lift that is being written at this
+    moment does not swallow the "no", a consent that it ends is revoked in the ledger, send states
+    follow, and the team's systems are told.
     """
     params: dict[str, Any] = {
         "rows": json.dumps([_plain(row) for row in rows]),
@@ -87,6 +89,7 @@ def suppressions_add_many(
         "source": source,
         "now": now,
     }
+    numbers_lock(params["phones"])
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, params)
         cursor.execute(_REPEAT, params)

@@ -7,10 +7,10 @@ import uuid
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
 from smsmarketing.accounts.models import Team
-from smsmarketing.operations.states import FSMModel
+from smsmarketing.operations.states import FSMModel, StateField
 
 
 class ApprovalPolicy(models.Model):
@@ -61,7 +61,7 @@ class ActionRequest(FSMModel):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    state = FSMField(default="pending", protected=True)
+    state = StateField(default="pending")
     operation = models.CharField(
         max_length=80, help_text="Operation that runs when approved; or the review it stands for."
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
 from smsmarketing.accounts.models import Brand, Team
 from smsmarketing.contacts.models import Segment
 from smsmarketing.gateways.models import Batch, Gateway, SenderId
-from smsmarketing.operations.states import FSMModel
+from smsmarketing.operations.states import FSMModel, StateField
 
 CAMPAIGN_STATES = (
     "draft", "in_review", "changes_requested", "approved", "scheduled", "sending", "paused",
@@ -52,7 +52,7 @@ class Template(models.Model):
 class TemplateVersion(FSMModel):
     """One wording of a template in one language. Never edited: a change is a new number."""
 
-    state = FSMField(default="draft", protected=True)
+    state = StateField(default="draft")
     template = models.ForeignKey(Template, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()
     language = models.CharField(max_length=12)
@@ -94,7 +94,7 @@ class TemplateVersion(FSMModel):
 class Campaign(FSMModel):
     """One planned send (design.md §6). A change of signed content goes back to draft and supersedes the request."""
 
-    state = FSMField(default="draft", protected=True)
+    state = StateField(default="draft")
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
     brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=120)

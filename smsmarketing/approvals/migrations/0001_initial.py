@@ -4,7 +4,6 @@ import uuid
 
 import django.contrib.postgres.fields
 import django.db.models.deletion
-import django_fsm
 from django.conf import settings
 from django.db import migrations, models
 
@@ -27,7 +26,7 @@ class Migration(migrations.Migration):
                         default=uuid.uuid4, editable=False, primary_key=True, serialize=False
                     ),
                 ),
-                ("state", django_fsm.FSMField(default="pending", max_length=50, protected=True)),
+                ("state", models.CharField(default="pending", max_length=50)),
                 (
                     "operation",
                     models.CharField(

@@ -5,7 +5,6 @@ import uuid
 import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 import django.db.models.deletion
-import django_fsm
 from django.conf import settings
 from django.db import migrations, models
 
@@ -326,7 +325,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("state", django_fsm.FSMField(default="uploaded", max_length=50, protected=True)),
+                ("state", models.CharField(default="uploaded", max_length=50)),
                 ("kind", models.CharField(help_text="contacts or opt_outs.", max_length=12)),
                 ("file_name", models.CharField(max_length=200)),
                 ("stored_path", models.CharField(max_length=300)),

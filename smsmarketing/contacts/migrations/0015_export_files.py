@@ -4,7 +4,6 @@ import uuid
 
 import django.contrib.postgres.fields
 import django.db.models.deletion
-import django_fsm
 from django.conf import settings
 from django.db import migrations, models
 
@@ -55,7 +54,7 @@ class Migration(migrations.Migration):
                 ),
                 ("reason", models.CharField(blank=True, max_length=300)),
                 ("full_numbers", models.BooleanField(default=False)),
-                ("state", django_fsm.FSMField(default="making", max_length=8, protected=True)),
+                ("state", models.CharField(default="making", max_length=8)),
                 (
                     "problem",
                     models.CharField(blank=True, help_text="Why it failed.", max_length=300),

@@ -7,9 +7,9 @@ import uuid
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
-from smsmarketing.operations.states import FSMModel
+from smsmarketing.operations.states import FSMModel, StateField
 
 EXPORT_STATES = ("making", "ready", "failed", "expired")
 
@@ -36,7 +36,7 @@ class ExportFile(FSMModel):
     params = models.JSONField(default=dict, help_text="What to make: ids and flags, no numbers.")
     reason = models.CharField(max_length=300, blank=True)
     full_numbers = models.BooleanField(default=False)
-    state = FSMField(max_length=8, default="making", protected=True)
+    state = StateField(max_length=8, default="making")
     problem = models.CharField(max_length=300, blank=True, help_text="Why it failed.")
     attempts = models.PositiveSmallIntegerField(default=0)
     file_name = models.CharField(max_length=120, help_text="Name offered to the browser.")

@@ -7,11 +7,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
 from smsmarketing.accounts.models import Brand, Team
 from smsmarketing.contacts.models.audiences import Audience
-from smsmarketing.operations.states import FSMModel
+from smsmarketing.operations.states import FSMModel, StateField
 
 
 class ImportFile(models.Model):
@@ -131,7 +131,7 @@ class ImportJob(FSMModel):
     A dry run is work in state `uploaded` (`phase` tells how far it is) and ends in `previewed`.
     """
 
-    state = FSMField(default="uploaded", protected=True)
+    state = StateField(default="uploaded")
     kind = models.CharField(max_length=12, help_text="contacts or opt_outs.")
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
     brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
 from smsmarketing.accounts.models import Brand, Team
 from smsmarketing.contacts.models.contacts import Contact
-from smsmarketing.operations.states import FSMModel
+from smsmarketing.operations.states import FSMModel, StateField
 
 DOUBLE_OPT_IN_STATES = ("requested", "sent", "confirmed", "denied", "expired", "refused")
 
@@ -86,7 +86,7 @@ class DoubleOptIn(FSMModel):
     from the number itself confirms. Silence is no answer: it takes nothing away from anybody.
     """
 
-    state = FSMField(default="requested", protected=True)
+    state = StateField(default="requested")
     brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+")
     phone = models.CharField(
         max_length=16, null=True, help_text="E.164; emptied after it ended, and by erasure."

@@ -2,7 +2,6 @@
 
 import django.contrib.postgres.fields
 import django.db.models.deletion
-import django_fsm
 from django.db import migrations, models
 
 
@@ -41,7 +40,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("state", django_fsm.FSMField(default="active", max_length=50, protected=True)),
+                ("state", models.CharField(default="active", max_length=50)),
                 ("name", models.CharField(max_length=80, unique=True)),
                 ("slug", models.SlugField(unique=True)),
                 (
@@ -147,7 +146,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("state", django_fsm.FSMField(default="building", max_length=50, protected=True)),
+                ("state", models.CharField(default="building", max_length=50)),
                 ("label", models.CharField(max_length=160)),
                 (
                     "purpose",
@@ -503,7 +502,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("state", django_fsm.FSMField(default="draft", max_length=50, protected=True)),
+                ("state", models.CharField(default="draft", max_length=50)),
                 ("value", models.CharField(max_length=16)),
                 (
                     "kind",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from django.db import models
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
 from smsmarketing.accounts.models import Brand, Team
 from smsmarketing.gateways.models.gateway import Gateway
 from smsmarketing.gateways.models.money import Quota
 from smsmarketing.gateways.models.sender import SenderId
 from smsmarketing.gateways.rules.messages import STATES
-from smsmarketing.operations.states import FSMModel
+from smsmarketing.operations.states import FSMModel, StateField
 
 BATCH_STATES = ("building", "ready", "sending", "paused", "done", "stopped")
 BATCH_PURPOSES = ("marketing", "notification", "transactional", "otp", "test", "reply", "opt_in")
@@ -24,7 +24,7 @@ class Batch(FSMModel):
     `handed_over_at` says when nothing was left to hand over.
     """
 
-    state = FSMField(default="building", protected=True)
+    state = StateField(default="building")
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
     brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+")
     sender = models.ForeignKey(SenderId, on_delete=models.PROTECT, related_name="+")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
-from smsmarketing.operations.states import FSMModel
+from smsmarketing.operations.states import FSMModel, StateField
 
 GATEWAY_STATES = ("active", "degraded", "disabled")
 OPT_OUT_PUSHES = ("none", "whole", "every")
@@ -18,7 +18,7 @@ brand and no purpose. every: whoever refused marketing, for accounts that send n
 class Gateway(FSMModel):
     """An account at a provider."""
 
-    state = FSMField(default="active", protected=True)
+    state = StateField(default="active")
     name = models.CharField(max_length=80, unique=True)
     slug = models.SlugField(unique=True)
     transport = models.CharField(max_length=24, help_text="Transport module, e.g. vertexsms.")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from django.db import models
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
 from smsmarketing.accounts.models import Brand, Team
 from smsmarketing.gateways.models.gateway import Gateway
-from smsmarketing.operations.states import FSMModel
+from smsmarketing.operations.states import FSMModel, StateField
 
 SENDER_STATES = (
     "draft",
@@ -25,7 +25,7 @@ ELIGIBILITY = ("allowed", "register", "forbidden", "unknown")
 class SenderId(FSMModel):
     """What recipients see as the sender: alphanumeric, or a number that can receive replies."""
 
-    state = FSMField(default="draft", protected=True)
+    state = StateField(default="draft")
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
     brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+")
     value = models.CharField(max_length=16)

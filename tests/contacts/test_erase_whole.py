@@ -40,7 +40,7 @@ from smsmarketing.contacts.services.double_opt_in import Visit, double_opt_in_re
 from smsmarketing.contacts.services.erasing import erase_work, free_text_columns
 from smsmarketing.contacts.services.erasing.jobs import Traces
 from smsmarketing.contacts.services.imports.evidence import evidence_record
-from smsmarketing.gateways.models import Batch, InboundMessage, Message, Receipt
+from smsmarketing.gateways.models import Batch, InboundMessage, Message, Receipt, UnclearAnswer
 from smsmarketing.operations.models import PreviewRecord
 from smsmarketing.operations.types import Held
 from smsmarketing.webhooks.models import WebhookDelivery, WebhookEvent
@@ -229,6 +229,16 @@ def sends_fill(desk: Desk, crm: User, person: Contact) -> None:
         Message.objects.filter(batch=batch).update(state=state)
     for raw, state in ((f"to={PHONE}", "applied"), (f"from={PHONE[1:]}", "unusable")):
         Receipt.objects.create(gateway=gateway, raw=raw.encode(), received_at=now, state=state)
+    UnclearAnswer.objects.create(
+        message_id=Message.objects.filter(contact_id=person.pk).earliest("pk").pk,
+        attempt=1,
+        gateway=gateway,
+        outcome="ambiguous",
+        raw=f"<p>{WHOLE}</p>".encode(),
+        size=20,
+        whole=True,
+        received_at=now,
+    )
     InboundMessage.objects.create(
         gateway=gateway,
         external_id="in-2",

@@ -290,6 +290,12 @@ _TABLE: tuple[Permission, ...] = (
         "sms:compliance",
     ),
     _permission("contacts.segment_view", "See segments", EVERYONE, "sms:contacts.read", "sms:read"),
+    _permission(
+        "gateways.answer_view",
+        "See what gateways answered where it left doubt, without numbers and texts",
+        {OPERATIONS, COMPLIANCE, TECHNICAL},
+        "sms:read",
+    ),
     _permission("gateways.batch_view", "See send batches", EVERYONE, "sms:read"),
     _permission("gateways.cap_view", "See frequency caps", EVERYONE, "sms:read"),
     _permission("gateways.gateway_edit", "Change gateways and their credentials", {TECHNICAL}),

@@ -6,7 +6,9 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from smsmarketing.contacts.rules.phone import phone_hide, phone_mask
 from smsmarketing.gateways.admin.review import review_page
@@ -16,6 +18,7 @@ from smsmarketing.gateways.models import (
     InboundMessage,
     Message,
     Receipt,
+    UnclearAnswer,
 )
 from smsmarketing.gateways.operations.smpp_shapes import bind_health, bind_sentence
 from smsmarketing.gateways.rules.messages import MEANINGS, OPEN, SKIP_REASONS
@@ -186,6 +189,7 @@ class MessageAdmin(OperationAdmin):
         "reason",
         "error_code",
         "error_class",
+        "answers",
         "held_until",
         "attempt",
         "gateway_message_id",
@@ -207,6 +211,15 @@ class MessageAdmin(OperationAdmin):
     def number(self, row: Message) -> str:
         """Masked."""
         return phone_mask(row.phone)
+
+    @admin.display(description="What the gateway said")
+    def answers(self, row: Message) -> str | SafeString:
+        """Where unclear answers about it are; their page asks for a permission of its own."""
+        count = UnclearAnswer.objects.filter(message_id=row.pk).count()
+        if not count:
+            return "nothing unclear was kept"
+        url = f"{reverse('admin:gateways_unclearanswer_changelist')}?q={row.pk}"
+        return format_html('<a href="{}">{} kept</a>', url, count)
 
     @admin.display(description="Meaning")
     def meaning(self, row: Message) -> str:

@@ -32,6 +32,7 @@ from smsmarketing.gateways.dispatch.outcome import Health, not_started, result_o
 from smsmarketing.gateways.dispatch.pace import Pace
 from smsmarketing.gateways.dispatch.quiet import Clock
 from smsmarketing.gateways.dispatch.road import Road
+from smsmarketing.gateways.dispatch.unclear import UnclearAnswers
 from smsmarketing.gateways.dispatch.waves import (
     Candidate,
     Halt,
@@ -94,6 +95,7 @@ class Flow:
 
     def __post_init__(self) -> None:
         self._clock = Clock(self.road)
+        self._unclear = UnclearAnswers(self.road.transport, self.road.secrets)
         self._half = max(1, self.window // 2)
         self._one_key = len(settings.PHONE_HASH_KEYS) == 1
         self._renew_s = lease_length().total_seconds() / 4
@@ -253,6 +255,7 @@ class Flow:
             return
         submit = exchange_result(self.road.transport, exchange)
         self.health.note(submit)
+        self._unclear.note(sent.row, sent.attempt, exchange, submit)
         self._answered.append(
             result_of(
                 submit,
@@ -282,9 +285,11 @@ class Flow:
                 owner=self.owner,
                 now=timezone.now(),
                 crashed=any(lease.crashes for lease in self._leases.values()),
+                unclear=self._unclear.rows,
             )
         )
         self._answered = []
+        self._unclear.rows.clear()
         self.results.update(result.state for result in answered)
         for result in answered:
             lease = self._outstanding.pop(result.id).lease

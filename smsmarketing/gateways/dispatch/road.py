@@ -40,6 +40,12 @@ class Road:
         limits = self.transport.capabilities.validity_range_s
         return limits[0] if limits else 0
 
+    @property
+    def secrets(self) -> list[str]:
+        """What a gateway knows of us and must never be shown: credentials, our address's secret part."""
+        path = self.dlr_base.rstrip("/").split("/")
+        return [*self.config.credentials.values(), path[-2]]
+
     def _validity_s(self, closes_at: datetime | None, now: datetime) -> int | None:
         """Seconds the gateway may try. The end of the send window bounds the hand-over, so what is
         left of it is rounded up to the provider's shortest; quiet hours are never rounded.

@@ -29,6 +29,7 @@ from smsmarketing.gateways.dispatch.statements import (
     SLOTS_LOCK,
     mark_statement,
 )
+from smsmarketing.gateways.dispatch.unclear import KEEP, Unclear, keep_parameters
 from smsmarketing.gateways.rules.caps import COUNTED_PURPOSES
 from smsmarketing.gateways.rules.part_ids import id_canonical
 from smsmarketing.gateways.selectors.senders import (
@@ -156,11 +157,13 @@ def wave_record(
     owner: str,
     now: datetime,
     crashed: bool = True,
+    unclear: Sequence[Unclear] = (),
 ) -> None:
     """Write what the gateway answered: states, ids, billed parts, tries, slots and money; commits.
 
     A message that the sweep already declared `unknown` is still corrected: we hold the answer.
-    With `crashed` the crash counters of our slices are reset: they got somewhere.
+    With `crashed` the crash counters of our slices are reset: they got somewhere. `unclear`: what the
+    gateway said where nothing explains it.
     """
     with transaction.atomic(), wave_cursor() as cursor:
         cursor.execute(BATCH_STATE, {"batch": plan.batch_id})
@@ -179,6 +182,8 @@ def wave_record(
             back = [r.id for r in results if r.state in {"queued", "rejected", "failed"}]
             if back:
                 cursor.execute(SLOTS_BACK, {"ids": array_of(back), "brand": plan.brand_id})
+        if unclear:
+            cursor.execute(KEEP, keep_parameters(unclear, plan.gateway_id, now))
         if crashed:
             cursor.execute(PROGRESS, {"slices": array_of(slice_ids), "owner": owner})
 

@@ -1,5 +1,6 @@
 """The wire: gateways, senders, rates, money, batches, messages, receipts, inbound."""
 
+from smsmarketing.gateways.models.answer import UnclearAnswer
 from smsmarketing.gateways.models.batch import Attempt, Batch, BatchSlice, Message
 from smsmarketing.gateways.models.billing import Bill, BillLine, RouteMonth
 from smsmarketing.gateways.models.bind import Bind, PartId
@@ -33,4 +34,5 @@ __all__ = [
     "SenderEligibility",
     "SenderId",
     "SenderRule",
+    "UnclearAnswer",
 ]

@@ -1,6 +1,7 @@
 """Operations on the wire. Importing this package registers them."""
 
 from smsmarketing.gateways.operations import (
+    answers,
     batches,
     billing,
     caps,
@@ -26,6 +27,7 @@ from smsmarketing.gateways.operations import (
 )
 
 __all__ = [
+    "answers",
     "batches",
     "billing",
     "caps",

@@ -12,6 +12,7 @@ from smsmarketing.gateways.selectors.limits import Cap, caps_for, quota_current,
 from smsmarketing.gateways.selectors.rates import rates_current
 from smsmarketing.gateways.selectors.senders import sender_eligibility
 from smsmarketing.gateways.selectors.visibility import (
+    answers_visible,
     batches_visible,
     gateways_visible,
     inbound_visible,
@@ -22,6 +23,7 @@ from smsmarketing.gateways.selectors.visibility import (
 
 __all__ = [
     "Cap",
+    "answers_visible",
     "batch_counts",
     "batch_errors",
     "batch_totals",

@@ -11,6 +11,7 @@ from smsmarketing.gateways.models import (
     Message,
     Quota,
     SenderId,
+    UnclearAnswer,
 )
 from smsmarketing.operations.types import Actor
 
@@ -33,6 +34,14 @@ def messages_visible(actor: Actor) -> QuerySet[Message]:
     if actor.sees_all_teams:
         return Message.objects.all()
     return Message.objects.filter(batch__team_id__in=actor.team_ids)
+
+
+def answers_visible(actor: Actor) -> QuerySet[UnclearAnswer]:
+    """What gateways answered about messages of the actor's teams."""
+    rows = UnclearAnswer.objects.all()
+    if actor.sees_all_teams:
+        return rows
+    return rows.filter(message_id__in=messages_visible(actor).values("pk"))
 
 
 def quotas_visible(actor: Actor) -> QuerySet[Quota]:

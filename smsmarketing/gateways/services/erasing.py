@@ -84,6 +84,20 @@ def receipts_erase(traces: Traces, now: datetime) -> Cleared:
     return Cleared(rows=_run(sql, params), left=_count(left, params))
 
 
+def answers_erase(traces: Traces, now: datetime) -> Cleared:
+    """What gateways said about the person's messages; numbers and texts were never kept of it."""
+    sql = """
+        DELETE FROM gateways_unclearanswer a USING gateways_message m WHERE m.id = a.message_id
+            AND (m.contact_id = ANY(%(ids)s) OR m.phone = %(phone)s OR m.phone_hash = %(hash)s)
+    """
+    params = {
+        "ids": list(traces.contact_ids),
+        "phone": traces.phone,
+        "hash": traces.phone_hash,
+    }
+    return Cleared(rows=_run(sql, params))
+
+
 def requests_erase(traces: Traces, now: datetime) -> Cleared:
     """Decided requests that were about the person; open ones when they are decided."""
     params = {
@@ -101,6 +115,7 @@ def requests_erase(traces: Traces, now: datetime) -> Cleared:
 def erasers_register() -> None:
     """Called at ready()."""
     eraser_add("approvals.requests", requests_erase)
+    eraser_add("gateways.answers", answers_erase)
     eraser_add("gateways.messages", messages_erase)
     eraser_add("gateways.receipts", receipts_erase)
     eraser_add("gateways.replies", replies_erase)

@@ -79,6 +79,11 @@ DELETE FROM gateways_receipt WHERE id IN (
     SELECT id FROM gateways_receipt WHERE received_at < %(before)s AND state <> 'new'
     ORDER BY received_at, id LIMIT %(rows)s)
 """
+_ANSWERS = """
+DELETE FROM gateways_unclearanswer WHERE id IN (
+    SELECT id FROM gateways_unclearanswer WHERE received_at < %(before)s
+    ORDER BY received_at, id LIMIT %(rows)s)
+"""
 
 
 def texts_expire(*, now: datetime | None = None) -> dict[str, int]:
@@ -90,6 +95,7 @@ def texts_expire(*, now: datetime | None = None) -> dict[str, int]:
         "message_texts": _batches_clear(_texts_due(now), lambda batch: _texts_clear(batch, now)),
         "reply_texts": _stepwise(_REPLIES, texts),
         "raw_receipts": _stepwise(_RAW, texts),
+        "unclear_answers": _stepwise(_ANSWERS, now - timedelta(days=settings.MESSAGE_TEXT_DAYS)),
         "message_numbers": _batches_clear(
             Batch.objects.filter(created_at__lt=known, numbers_removed_at=None),
             lambda batch: _numbers_clear(batch, now, known),

@@ -37,20 +37,15 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 from redis.exceptions import RedisError
 
-from smsmarketing.gateways import transports
-from smsmarketing.gateways.credentials import (
-    CredentialsUnreadable,
-    credentials_read,
-    webhook_secret_matches,
-)
+from smsmarketing.gateways.credentials import CredentialsUnreadable, webhook_secret_matches
 from smsmarketing.gateways.intake import inbound_receive, receipt_store
 from smsmarketing.gateways.models import Gateway, Receipt
+from smsmarketing.gateways.selectors.carriers import config_of, transport_of
 from smsmarketing.gateways.transports.base import (
     MAX_WEBHOOK_BYTES,
     MESSAGE_ID_PARAMETER,
     InboundEvent,
     ReceiptEvent,
-    TransportConfig,
     TransportDataError,
     WebhookAck,
     WebhookCall,
@@ -123,7 +118,7 @@ def _events_take(request: HttpRequest, taken: _Taken, message_id: int | None) ->
     """Understand the call; keep receipts for later, obey replies now, and answer as the provider
     expects.
     """
-    transport = transports.get(taken.gateway.transport)
+    transport = transport_of(taken.gateway)
     if request.method not in transport.webhook_methods:
         return HttpResponseNotAllowed(sorted(transport.webhook_methods))
     # An id that no row can have is kept without it: acknowledged, and unusable later.
@@ -146,7 +141,7 @@ def _events_take(request: HttpRequest, taken: _Taken, message_id: int | None) ->
             raw=taken.body,
             content_type=taken.content_type,
         )
-    return _answer(transport.webhook_ack())
+    return _answer(transport.webhook_ack_of(events))
 
 
 def _call(
@@ -211,7 +206,7 @@ def _signed(gateway: Gateway, request: HttpRequest, body: bytes) -> bool:
     """Whether the provider's own signature fits [R-10.1]; a gateway whose secrets cannot be read
     believes nobody. Where nothing is signed nothing is read: this is the road of every receipt.
     """
-    transport = transports.get(gateway.transport)
+    transport = transport_of(gateway)
     if not transport.checks_webhooks:
         return True
     call = WebhookCall(
@@ -221,8 +216,7 @@ def _signed(gateway: Gateway, request: HttpRequest, body: bytes) -> bool:
         now=timezone.now(),
     )
     try:
-        config = TransportConfig(base_url=gateway.base_url, credentials=credentials_read(gateway))
-        transport.webhook_check(call, config)
+        transport.webhook_check(call, config_of(gateway))
     except (TransportDataError, CredentialsUnreadable):
         return False
     return True

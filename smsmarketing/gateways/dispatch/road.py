@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from smsmarketing.gateways import transports
-from smsmarketing.gateways.credentials import credentials_read, webhook_secret_read
+from smsmarketing.gateways.credentials import webhook_secret_read
 from smsmarketing.gateways.dispatch.claim import Row
 from smsmarketing.gateways.dispatch.waves import WavePlan
 from smsmarketing.gateways.models import Batch
 from smsmarketing.gateways.selectors import caps_for
+from smsmarketing.gateways.selectors.carriers import config_of, transport_of
 from smsmarketing.gateways.transports.base import (
     OutboundMessage,
     Priority,
@@ -99,12 +99,8 @@ def road_of(batch: Batch) -> Road:
             purpose=batch.purpose,
             caps=[(cap.limit, cap.window) for cap in caps_for(batch.brand_id, batch.purpose)],
         ),
-        transport=transports.get(gateway.transport),
-        config=TransportConfig(
-            base_url=gateway.base_url,
-            credentials=credentials_read(gateway),
-            options=gateway.options,
-        ),
+        transport=transport_of(gateway, at=batch.created_at),
+        config=config_of(gateway),
         dlr_base=f"{settings.PUBLIC_BASE_URL.rstrip('/')}/webhooks/{gateway.slug}/{secret}/dlr/",
         quiet_mode=batch.quiet_mode,
         not_after=batch.not_after,

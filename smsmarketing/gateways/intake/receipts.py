@@ -15,11 +15,11 @@ import structlog
 from django.db import connection, transaction
 from django.utils import timezone
 
-from smsmarketing.gateways import transports
 from smsmarketing.gateways.intake.part_receipts import part_events
 from smsmarketing.gateways.intake.statements import APPLY, RECEIPTS_MARK, SLOTS_FREE
-from smsmarketing.gateways.models import Gateway, Message, Receipt
+from smsmarketing.gateways.models import Message, Receipt
 from smsmarketing.gateways.rules.messages import RANK, RECEIPT_STATES, STATES, receipt_moves
+from smsmarketing.gateways.selectors.carriers import transports_of
 from smsmarketing.gateways.services.suspects import Ended, numbers_follow
 from smsmarketing.gateways.transports.base import (
     MESSAGE_ID_PARAMETER,
@@ -204,9 +204,9 @@ def _folded(marks: _Marks) -> dict[int, tuple[str, str]]:
 def _read(receipts: Sequence[Receipt], marks: _Marks) -> Iterable[_Read]:
     """Understand each body; what cannot be understood is marked with the reason."""
     ids = {receipt.gateway_id for receipt in receipts}
-    names = dict(Gateway.objects.filter(pk__in=ids).values_list("pk", "transport"))
+    known = transports_of(ids)
     for receipt in receipts:
-        transport = transports.get(names[receipt.gateway_id])
+        transport = known[receipt.gateway_id]
         query = (
             {} if receipt.message_id is None else {MESSAGE_ID_PARAMETER: str(receipt.message_id)}
         )
@@ -238,17 +238,19 @@ def _by_part_id(unnamed: Sequence[_Read], marks: _Marks, now: datetime) -> list[
     """
     found: list[_Read] = []
     asked = [(each.receipt.gateway_id, each.event) for each in unnamed]
-    bound = set(
-        Gateway.objects.filter(
-            pk__in={gateway_id for gateway_id, _ in asked}, transport__in=transports.bound_names()
-        ).values_list("pk", flat=True)
-    )
+    able = {
+        gateway_id: transport.capabilities
+        for gateway_id, transport in transports_of({each for each, _ in asked}).items()
+    }
     for each, part in zip(unnamed, part_events(asked), strict=True):
         if part is not None and part.event is not None:
             found.append(each._replace(message_id=part.message_id, event=part.event))
         elif part is not None:
             marks[each.key] = ("applied" if part.moved else "duplicate", part.note)
-        elif each.receipt.gateway_id in bound and now - each.receipt.received_at < PARKED_FOR:
+        elif (
+            able[each.receipt.gateway_id].names_parts
+            and now - each.receipt.received_at < PARKED_FOR
+        ):
             marks[each.key] = ("parked", "no such message yet")
         else:
             marks[each.key] = ("unusable", "It carries no message id of ours.")

@@ -5,6 +5,11 @@ from smsmarketing.gateways.models.batch import Attempt, Batch, BatchSlice, Messa
 from smsmarketing.gateways.models.billing import Bill, BillLine, RouteMonth
 from smsmarketing.gateways.models.bind import Bind, PartId
 from smsmarketing.gateways.models.control import GatewayListing, GatewayOptOut, GatewaySync
+from smsmarketing.gateways.models.definition import (
+    DefinitionUse,
+    DefinitionVersion,
+    GatewayDefinition,
+)
 from smsmarketing.gateways.models.gateway import Gateway, Rate
 from smsmarketing.gateways.models.money import ExchangeRate, FrequencyCap, LedgerEntry, Quota
 from smsmarketing.gateways.models.receipt import InboundMessage, Receipt
@@ -17,9 +22,12 @@ __all__ = [
     "Bill",
     "BillLine",
     "Bind",
+    "DefinitionUse",
+    "DefinitionVersion",
     "ExchangeRate",
     "FrequencyCap",
     "Gateway",
+    "GatewayDefinition",
     "GatewayListing",
     "GatewayOptOut",
     "GatewaySync",

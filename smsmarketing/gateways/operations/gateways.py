@@ -7,11 +7,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from smsmarketing.gateways import transports
 from smsmarketing.gateways.models import Gateway
 from smsmarketing.gateways.operations.shapes import RateRow, balance_money, money, rate_row
 from smsmarketing.gateways.operations.smpp_shapes import BindHealth, bind_health
 from smsmarketing.gateways.selectors import gateways_visible, rates_current
+from smsmarketing.gateways.selectors.carriers import transport_of
 from smsmarketing.operations import registry
 from smsmarketing.operations.pages import Page, PageInput, page_cut
 from smsmarketing.operations.types import (
@@ -94,7 +94,7 @@ def run(context: Context, data: GatewayListIn) -> GatewayPage:
 
 
 def _row(gateway: Gateway, now: datetime) -> GatewayRow:
-    capabilities = transports.get(gateway.transport).capabilities
+    capabilities = transport_of(gateway).capabilities
     rates = rates_current(gateway, None, now)
     return GatewayRow(
         gateway_id=gateway.pk,

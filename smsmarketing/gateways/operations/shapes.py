@@ -8,9 +8,9 @@ from decimal import Decimal
 from pydantic import Field
 
 from smsmarketing.contacts.rules.phone import phone_mask
-from smsmarketing.gateways import transports
 from smsmarketing.gateways.models import Gateway, Message, Rate
 from smsmarketing.gateways.rules.messages import MEANINGS, SKIP_REASONS
+from smsmarketing.gateways.selectors.carriers import transport_of
 from smsmarketing.operations.canonical import decimal_text
 from smsmarketing.operations.types import Money, Output
 
@@ -69,7 +69,7 @@ def error_meaning(gateway: Gateway | None, code: str) -> str:
     if gateway is None or not code:
         return ""
     try:
-        meaning = transports.get(gateway.transport).errors.get(code)
+        meaning = transport_of(gateway).errors.get(code)
     except KeyError:
         return ""
     return meaning.meaning if meaning is not None else ""

@@ -4,6 +4,7 @@ from smsmarketing.gateways.transports import account_controls, smsapi_controls
 from smsmarketing.gateways.transports.bandwidth import Bandwidth
 from smsmarketing.gateways.transports.base import Transport
 from smsmarketing.gateways.transports.controls import Controls
+from smsmarketing.gateways.transports.generic import GenericHttp
 from smsmarketing.gateways.transports.infobip import Infobip
 from smsmarketing.gateways.transports.sinch import Sinch
 from smsmarketing.gateways.transports.smpp import Smpp
@@ -16,6 +17,7 @@ from smsmarketing.gateways.transports.vonage_messages import VonageMessages
 
 _ALL: tuple[Transport, ...] = (
     Bandwidth(),
+    GenericHttp(),
     Infobip(),
     Sinch(),
     SmsApi(),

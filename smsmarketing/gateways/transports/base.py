@@ -314,10 +314,17 @@ class Capabilities:
     """GSM-7 national language tables the provider uses by itself (ISO 639-1)."""
     webhook_networks: tuple[str, ...] = ()
     """CIDR blocks callbacks come from, for the allow-list."""
+    receipts_by_id: bool = False
+    """Its receipts name the provider's own id only, so that id is kept to find the message by."""
     long_lived: bool = False
     """A process of its own holds the connection (SMPP): workers that speak HTTP leave its batches
     alone, and that process takes no others.
     """
+
+    @property
+    def names_parts(self) -> bool:
+        """Whether a receipt may have to wait until the answer with its id is recorded."""
+        return self.long_lived or self.receipts_by_id
 
 
 class Transport(Protocol):

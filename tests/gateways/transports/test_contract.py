@@ -29,7 +29,7 @@ every = pytest.mark.parametrize("case", CASES, ids=NAMES)
 def test_every_transport_has_its_samples() -> None:
     """But for those that are no HTTP: tests/gateways/smpp has theirs."""
     named = {case.name for case in CASES if not case.definition}
-    assert sorted([*named, *transports.bound_names()]) == list(transports.names())
+    assert sorted([*named, "generic", *transports.bound_names()]) == list(transports.names())
 
 
 @every

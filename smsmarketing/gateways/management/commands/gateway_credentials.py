@@ -12,13 +12,13 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from smsmarketing.gateways import transports
 from smsmarketing.gateways.credentials import (
     credentials_write,
     webhook_secret_read,
     webhook_secret_write,
 )
 from smsmarketing.gateways.models import Gateway
+from smsmarketing.gateways.selectors.carriers import transport_of
 from smsmarketing.gateways.transports.base import CredentialField
 from smsmarketing.operations.audit import audit_append_system
 
@@ -41,7 +41,7 @@ class Command(BaseCommand):
         gateway = Gateway.objects.filter(slug=options["slug"]).first()
         if gateway is None:
             raise CommandError("There is no gateway with this slug.")
-        fields = transports.get(gateway.transport).credential_fields
+        fields = transport_of(gateway).credential_fields
         if options["fields"]:
             for field in fields:
                 need = "" if field.required else " (optional)"
@@ -65,7 +65,7 @@ class Command(BaseCommand):
             )
         base = f"{settings.PUBLIC_BASE_URL.rstrip('/')}/webhooks/{held.slug}"
         address = f"{base}/{webhook_secret_read(held)}"
-        own = transports.get(held.transport).capabilities.inbound
+        own = transport_of(held).capabilities.inbound
         self.stdout.write(f"Saved. Replies go to {address}/{'events' if own else 'inbound'}")
 
     def _values(self, fields: Sequence[CredentialField]) -> dict[str, str]:

@@ -113,6 +113,7 @@ def _receipt(
         price=price,
         currency=currency_of(definition.answer.currency) if price is not None else None,
         our_message_id=ours,
+        recipient=(said.find(receipt.recipient) or "")[:40],
     )
 
 

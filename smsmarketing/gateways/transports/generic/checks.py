@@ -333,6 +333,18 @@ def _webhook_problems(definition: Definition) -> Iterator[Problem]:
         )
 
 
+def receipts_by_id(definition: Definition) -> bool:
+    """Whether nothing but the provider's own id ties a receipt to its message."""
+    receipt = definition.webhook.receipt if definition.webhook is not None else None
+    return (
+        receipt is not None
+        and receipt.id is not None
+        and receipt.our_id is None
+        and definition.answer.id is not None
+        and not _asks_receipts(definition)
+    )
+
+
 def _asks_receipts(definition: Definition) -> bool:
     return any(_uses(text, "dlr_url") for _, text, _ in _templates(definition))
 
@@ -347,6 +359,8 @@ def _map_problems(webhook: Webhook) -> Iterator[Problem]:
         for field in type(part).model_fields:
             value = getattr(part, field)
             if isinstance(value, Find):
+                if value.place == "header":
+                    yield _error("place", f"webhook.{name}.{field}", "Only its body is kept.")
                 yield from _find_problems(f"webhook.{name}.{field}", value, webhook.read)
 
 

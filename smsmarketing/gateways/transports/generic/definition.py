@@ -154,6 +154,9 @@ class ReceiptMap(Shape):
         min_length=1, max_length=100, description="What each status word means."
     )
     code: Find | None = Field(default=None, description="The error code; looked up in the codes.")
+    recipient: Find | None = Field(
+        default=None, description="Whom the message went to; tells ids apart that look alike."
+    )
     at: Find | None = Field(default=None, description="When it happened.")
     parts: Find | None = Field(default=None, description="Billed parts.")
     price: Find | None = Field(default=None, description="Price of the message.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -22,6 +23,7 @@ from smsmarketing.gateways.transports.base import (
 )
 from smsmarketing.gateways.transports.generic.answers import Understood, answer_understood
 from smsmarketing.gateways.transports.generic.calls import call_ack, call_events
+from smsmarketing.gateways.transports.generic.checks import receipts_by_id
 from smsmarketing.gateways.transports.generic.definition import Definition, Find
 from smsmarketing.gateways.transports.generic.reading import call_read
 from smsmarketing.gateways.transports.generic.requests import submit_request
@@ -65,6 +67,7 @@ class GenericHttp(Provider):
             dlr=webhook is not None and webhook.receipt is not None,
             inbound=webhook is not None and webhook.reply is not None,
             client_reference=definition.client_reference,
+            receipts_by_id=receipts_by_id(definition),
             webhook_signature=webhook is not None and webhook.token is not None,
             test_mode=bool(submit.test),
             validity_range_s=limits if submit.validity_most_s else None,
@@ -81,7 +84,10 @@ class GenericHttp(Provider):
         return submit_request(self._defined(), message, config)
 
     def submit_result(self, status: int, headers: Mapping[str, str], body: bytes) -> SubmitResult:
-        return self.understood(status, headers, body).result
+        result = self.understood(status, headers, body).result
+        if self.capabilities.receipts_by_id and result.gateway_message_id:
+            return replace(result, part_ids=(result.gateway_message_id,))
+        return result
 
     def understood(self, status: int, headers: Mapping[str, str], body: bytes) -> Understood:
         """The result with the steps that led to it, for people who try a definition."""

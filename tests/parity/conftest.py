@@ -12,6 +12,7 @@ from django.utils import timezone
 from smsmarketing.accounts.models import Role, User
 from smsmarketing.contacts.models import AudienceMember, OptInForm, OptInFormVersion
 from smsmarketing.contacts.services import suppression_add
+from smsmarketing.gateways.selectors.definitions import ready_made
 from smsmarketing.operations import registry
 from smsmarketing.operations.models import AuditEntry
 from smsmarketing.webhooks.services.endpoints import endpoint_create
@@ -161,6 +162,8 @@ def valid(desk: Desk) -> Valid:
                 "occurred_at": "2026-01-05T10:00:00Z",
             }
         ],
+        "definition": ready_made()["kannel"].model_dump(mode="json"),
+        "definition_id": NOWHERE,
         "delivery_id": NOWHERE,
         "endpoint_id": endpoint.pk,
         "export_id": NO_ID,
@@ -217,9 +220,11 @@ def valid(desk: Desk) -> Valid:
         "url": "https://hooks.example.com/in",
         "value": "Parity",
         "status": "allowed",
+        "version": 1,
     }
     extra: dict[str, dict[str, Any]] = {
         "billing.import": {"content": "country,parts,amount\nLT,1,0.05\n"},
+        "gateway_definitions.save": {"name": "Parity", "definition_id": None},
         "exchange_rates.import": {"content": "base,quote,rate\nEUR,USD,1.08\n"},
         "messages.explain": {"contact_id": contact.pk},
         "audiences.add_contacts": {"contact_ids": [contact.pk]},

@@ -83,7 +83,14 @@ TOPICS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "automations": ("Automations", ("automations.update_state",)),
     "settings": (
         "Gateways and policies",
-        ("gateways.save", "gateways.update", "approval_policies.save", "webhooks.save"),
+        (
+            "gateways.save",
+            "gateways.update",
+            "gateway_definitions.save",
+            "gateway_definitions.use",
+            "approval_policies.save",
+            "webhooks.save",
+        ),
     ),
     "money": (
         "Prices, limits and bills",

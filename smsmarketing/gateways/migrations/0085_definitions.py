@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0025_brand_language"),
-        ("gateways", "0068_bills"),
+        ("gateways", "0092_sender_stops"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -15,6 +15,7 @@ from smsmarketing.gateways import transports
 from smsmarketing.gateways.models import Gateway
 from smsmarketing.gateways.operations.smpp_shapes import SmppSettings, smpp_address_wrong
 from smsmarketing.gateways.services import gateway_create, gateway_update
+from smsmarketing.gateways.transports.generic import NAME as GENERIC
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput, NotFound
 from smsmarketing.operations.types import (
@@ -203,16 +204,17 @@ def _address_wrong(data: GatewaySaveIn) -> dict[str, str]:
         sentence = smpp_address_wrong(data.base_url, plain_accepted=accepted)
         return {"base_url": sentence} if sentence else {}
     wrong = {}
-    if not _address_fits(data.base_url):
+    if not _address_fits(data.base_url, described=data.transport == GENERIC):
         wrong["base_url"] = "Use https://host of the provider, without login or path."
     if data.smpp is not None:
         wrong["smpp"] = "Only a gateway with the transport smpp has SMPP settings."
     return wrong
 
 
-def _address_fits(address: str) -> bool:
+def _address_fits(address: str, *, described: bool) -> bool:
     """https to a host; plain http only to this machine, and never in production: the token goes
-    there.
+    there. A gateway described as data, such as a Kannel next door, may use it where the operator
+    opened the own network; each connection is checked again [R-10.8].
     """
     try:
         parts = urlsplit(address)
@@ -222,7 +224,9 @@ def _address_fits(address: str) -> bool:
     if not host or parts.username or parts.query or parts.fragment or parts.path not in {"", "/"}:
         return False
     local = host in {"localhost", "127.0.0.1", "::1"}
-    return parts.scheme == "https" or (parts.scheme == "http" and local and not settings.PRODUCTION)
+    opened = described and settings.INTEGRATIONS_ALLOW_PRIVATE_ADDRESSES
+    plain = opened or (local and not settings.PRODUCTION)
+    return parts.scheme == "https" or (parts.scheme == "http" and plain)
 
 
 registry.add(

@@ -232,6 +232,14 @@ class TestRequests:
         assert "&amp; &lt;b&gt;" in body
         assert "0041010d0069016b".upper() in body.upper()
 
+    def test_no_value_begins_a_header(self) -> None:
+        """A sender or credential with a line break is refused before anything is sent."""
+        headers = [{"name": "X-From", "value": "{from}"}]
+        definition = changed("submit.headers", headers)
+        with pytest.raises(TransportDataError) as refusal:
+            GenericHttp(definition).submit_request(message(sender="A\r\nHost: x"), CONFIG)
+        assert refusal.value.code == "header"
+
     def test_refuses_a_character_that_the_charset_does_not_have(self) -> None:
         """Nothing is replaced: people would read something else than was approved."""
         with pytest.raises(TransportDataError) as refusal:
@@ -297,6 +305,14 @@ class TestToken:
         ("submit.auth", {"kind": "header", "secret": "x"}, "auth_name"),
         ("submit.auth", {"kind": "basic", "secret": "x"}, "auth_user"),
         ("submit.auth", {"kind": "bearer"}, "auth_secret"),
+        ("submit.headers", [{"name": "X-A", "value": "1\r\nHost: evil"}], "header_value"),
+        ("submit.headers", [{"name": "X-Api-Key", "value": "hunter2"}], "secret_written"),
+        ("submit.form.0", {"name": "pwd", "value": "hunter2"}, "secret_written"),
+        ("submit.auth", {"kind": "bearer", "secret": "hunter2"}, "secret_written"),
+        ("submit.path", "/send#", "path"),
+        ("submit.path", "/a b", "path"),
+        ("check", {"path": "/\r\nX: 1", "passed": [{"tests": [{}]}]}, "path"),
+        ("submit", {"body": "json", "json_text": "[" * 900 + "]" * 900}, "json_deep"),
         ("submit.number_format", "national", "country_code"),
         ("submit.time_zone", "Mars/Olympus", "zone"),
         ("submit.validity_least_s", 60, "validity"),

@@ -18,6 +18,7 @@ from smsmarketing.gateways.transports.generic.placeholders import (
     template_names,
     template_of,
 )
+from smsmarketing.gateways.transports.generic.safety import safety_faults
 from smsmarketing.gateways.transports.generic.sending import Pair, Submit
 
 _DEEPEST: Final = 8
@@ -44,6 +45,7 @@ def definition_problems(definition: Definition) -> list[Problem]:
         *_webhook_problems(definition),
         *_check_problems(definition),
         *_whole_problems(definition),
+        *(_error(*fault) for fault in safety_faults(definition)),
     ]
     return sorted(found, key=lambda problem: problem.level)
 
@@ -390,7 +392,5 @@ def _whole_problems(definition: Definition) -> Iterator[Problem]:
 def _zone_problems(path: str, zone: str) -> Iterator[Problem]:
     try:
         ZoneInfo(zone)
-    except (ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
-        yield _error("zone", path, "Use an IANA time zone like Asia/Taipei.")
-    except KeyError:
+    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
         yield _error("zone", path, "Use an IANA time zone like Asia/Taipei.")

@@ -50,7 +50,7 @@ def submit_request(
     return SubmitRequest(
         method=submit.method,
         url=_url(config.base_url, submit.path, query, submit.auth, values, submit.charset, kind),
-        headers=tuple(headers),
+        headers=_lines(headers),
         body=body,
         timeout=config.timeout,
         may_connect=config.may_connect,
@@ -72,7 +72,7 @@ def check_request(
     return SubmitRequest(
         method=check.method,
         url=_url(config.base_url, check.path, check.query, auth, values, charset, "gsm"),
-        headers=tuple(headers),
+        headers=_lines(headers),
         body=body,
         timeout=config.timeout,
         may_connect=config.may_connect,
@@ -84,7 +84,7 @@ def _secrets(definition: Definition, config: TransportConfig) -> dict[str, str]:
     found = {}
     for secret in definition.credentials:
         value = config.credentials.get(secret.name, "")
-        if secret.required and (not value or not value.isprintable()):
+        if (secret.required and not value) or not value.isprintable():
             raise TransportDataError(
                 "credentials",
                 f"The gateway has no usable {secret.label}. Enter it on the gateway.",
@@ -219,6 +219,14 @@ def _url(
         pairs = f"{pairs}&{mark}" if pairs else mark
     glue = "&" if "?" in filled else "?"
     return base_url.rstrip("/") + filled + (f"{glue}{pairs}" if pairs else "")
+
+
+def _lines(headers: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """The headers, each one line of ASCII: nothing in them may begin another header or a body."""
+    for name, value in headers:
+        if not (value.isascii() and value.isprintable()):
+            raise TransportDataError("header", f"The header {name} would not be one plain line.")
+    return tuple(headers)
 
 
 def _auth_headers(auth: Auth, values: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0025_brand_language"),
-        ("gateways", "0092_sender_stops"),
+        ("gateways", "0075_unclear_answers"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -91,7 +91,11 @@ class World:
         return self.contacts(count, prefix="+44750", country="GB", zone=noon_zone())
 
     def approval(
-        self, *, content_hash: str = HASH, ceiling: Decimal | None = None
+        self,
+        *,
+        content_hash: str = HASH,
+        ceiling: Decimal | None = None,
+        content: dict[str, Any] | None = None,
     ) -> ActionRequest:
         """An ActionRequest that a person approved."""
         now = timezone.now()
@@ -102,6 +106,7 @@ class World:
             requester_surface="admin",
             title="Send",
             payload={},
+            content=content or {},
             content_hash=content_hash,
             cost_ceiling=ceiling,
             created_at=now,
@@ -122,10 +127,12 @@ class World:
         release: bool = True,
         approved: bool = True,
         body: str = "Hello",
+        routes_approved: Sequence[Gateway] = (),
         **fields: Any,
     ) -> Batch:
         """A batch to the contacts; `notification` has no quiet hours and no caps of its own."""
-        request: UUID | None = self.approval().pk if approved else None
+        content = {"route_gateways": [each.pk for each in routes_approved]}
+        request: UUID | None = self.approval(content=content).pk if approved else None
         batch = services.batch_create(
             team=self.team,
             brand=self.brand,

@@ -22,7 +22,7 @@ from smsmarketing.gateways.rules.eligibility import Verdict
 from smsmarketing.gateways.rules.quiet_hours import Held, window_check
 from smsmarketing.gateways.rules.quiet_table import Mode
 from smsmarketing.gateways.selectors.limits import caps_for
-from smsmarketing.gateways.selectors.rates import rates_current
+from smsmarketing.gateways.selectors.routes import rates_dearest
 from smsmarketing.gateways.selectors.senders import sender_eligibility, sender_verdicts
 
 
@@ -38,6 +38,8 @@ class PlanRequest:
     now: datetime
     quiet_mode: Mode = "default"
     conditions: tuple[tuple[str, str], ...] = ()
+    others: tuple[Gateway, ...] = ()
+    """Gateways that routes let help out: what is dearest among them is reserved."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,17 @@ _MODES: dict[str, Mode] = {"default": "default", "normal": "normal"}
 def quiet_mode_of(word: str) -> Mode:
     """The quiet-hours mode a campaign stores as a word [R-3.7]; anything else is the strict one."""
     return _MODES.get(word, "strict")
+
+
+def plan_rates(request: PlanRequest) -> dict[str, Rate]:
+    """What a part may cost at most by country: on the dearest gateway that may carry it."""
+    return rates_dearest(
+        request.gateway,
+        request.others,
+        purpose=request.purpose,
+        sender=request.sender,
+        at=request.now,
+    )
 
 
 def statement_for(
@@ -112,7 +125,7 @@ def audience_plan(
     With `seconds`, a segment that costs too much is refused (InvalidInput) instead of counted; what people have
     approved is always counted.
     """
-    rates = rates_current(request.gateway, None, request.now)
+    rates = plan_rates(request)
     statement = statement_for(request, rates, criteria_compile(request.criteria, now=request.now))
     excluded: Counter[str] = Counter()
     sendable: Counter[str] = Counter()

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from django.db import connection
 
-from smsmarketing.campaigns.plan.audience import PlanRequest, statement_for
+from smsmarketing.campaigns.plan.audience import PlanRequest, plan_rates, statement_for
 from smsmarketing.campaigns.plan.statement import SENDABLE
 from smsmarketing.campaigns.plan.text import RowRenderer
 from smsmarketing.contacts.criteria import criteria_compile
 from smsmarketing.gateways.models import Batch
-from smsmarketing.gateways.selectors.rates import rates_current, rates_fresh_check
+from smsmarketing.gateways.selectors.rates import rates_fresh_check
 from smsmarketing.gateways.services import MessageRow, messages_copy, messages_insert
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def plan_freeze(request: PlanRequest, renderer: RowRenderer) -> FrozenPlan:
 
     Raises RatesUnavailable when a price that would be used is stale.
     """
-    rates = rates_current(request.gateway, None, request.now)
+    rates = plan_rates(request)
     statement = statement_for(request, rates, criteria_compile(request.criteria, now=request.now))
     columns = [f"{column} AS v{number}" for number, column in enumerate(renderer.columns)]
     sql, params = statement.rows(["c.phone", *columns])

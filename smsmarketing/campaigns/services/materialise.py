@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 
@@ -33,7 +34,8 @@ from smsmarketing.campaigns.services.copy import split_mode_of
 from smsmarketing.campaigns.services.notes import campaign_notify
 from smsmarketing.contacts.rules.opt_out_links import link_purpose
 from smsmarketing.contacts.selectors.opt_out_links import link_maker
-from smsmarketing.gateways.models import Batch
+from smsmarketing.gateways.models import Batch, Gateway
+from smsmarketing.gateways.selectors.routes import gateways_allowed
 from smsmarketing.gateways.services import (
     batch_create,
     batch_pause,
@@ -98,9 +100,10 @@ def campaign_materialise(campaign_id: int) -> None:
         split_mode=split_mode_of(campaign.gateway),
         link=link_maker(campaign.brand_id, link_purpose(campaign.purpose)),
     )
-    frozen = plan_freeze(plan_request(campaign, fit, now=now), renderer)
+    others = _others(campaign)
+    frozen = plan_freeze(plan_request(campaign, fit, now=now, among=others), renderer)
     drift_check(campaign, frozen)
-    batch = _batch(campaign)
+    batch = _batch(campaign, others)
     planned = messages_write(batch, renderer, frozen, parts_worst=fit.parts_worst)
     left_out = decisions_store(campaign, frozen, now=now)
     _release(campaign_id, batch, now=now)
@@ -133,7 +136,15 @@ def drift_check(campaign: Campaign, frozen: FrozenPlan) -> None:
         )
 
 
-def _batch(campaign: Campaign) -> Batch:
+def _others(campaign: Campaign) -> list[Gateway]:
+    """Gateways that routes let help out today, of those the approval named."""
+    request = request_of(campaign)
+    approved = set((request.content.get("route_gateways") if request is not None else None) or ())
+    allowed = gateways_allowed(campaign.gateway, purpose=campaign.purpose, sender=campaign.sender)
+    return [each for each in allowed if each.pk in approved]
+
+
+def _batch(campaign: Campaign, others: Collection[Gateway]) -> Batch:
     return batch_create(
         team=campaign.team,
         brand=campaign.brand,
@@ -147,6 +158,7 @@ def _batch(campaign: Campaign) -> Batch:
         per_minute=campaign.per_minute,
         cost_ceiling=campaign.cost_ceiling or Decimal(0),
         currency=campaign.gateway.currency,
+        routes=others,
     )
 
 

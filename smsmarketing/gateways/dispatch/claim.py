@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
+
+from smsmarketing.contacts.phones import phone_hashes
+from smsmarketing.gateways.rules.routes import Tried
 
 _CLAIM = """
 UPDATE gateways_batchslice s
@@ -31,12 +35,21 @@ WHERE id BETWEEN %s AND %s AND batch_id = %s AND state = 'held' AND held_until <
 _ROWS = """
 SELECT m.id, m.phone, m.contact_id, m.country, m.body, m.parts, m.parts * m.price, m.attempt,
        coalesce(c.time_zone, ''), coalesce(c.region, ''),
-       CASE WHEN c.phone = m.phone THEN c.phone_hash END
+       CASE WHEN c.phone = m.phone THEN c.phone_hash END, m.price
 FROM gateways_message m
 LEFT JOIN contacts_contact c ON c.id = m.contact_id
 WHERE m.id BETWEEN %s AND %s AND m.batch_id = %s AND m.state = 'queued'
   AND (m.held_until IS NULL OR m.held_until <= %s)
 ORDER BY m.id
+"""
+# What gateways said before to messages that are tried again: decides who is asked next.
+_TRIED = """
+SELECT a.message_id, a.gateway_id, count(*),
+       (array_agg(a.error_class ORDER BY a.number DESC))[1],
+       (array_agg(a.error_code ORDER BY a.number DESC))[1]
+FROM gateways_attempt a
+WHERE a.message_id = ANY(%s) AND a.outcome <> 'not_started'
+GROUP BY 1, 2
 """
 _RENEW = """
 UPDATE gateways_batchslice SET lease_until = %s
@@ -80,6 +93,17 @@ class Row:
     region: str
     phone_hash: bytes | None
     """The contact's own, when the message goes to the number the contact has now."""
+    price: Decimal
+    """What was reserved for a part."""
+    tried: dict[int, Tried] = field(default_factory=dict)
+    """By gateway, what it said to earlier tries."""
+
+    @property
+    def hashes(self) -> list[bytes]:
+        """The number under every key; the contact's stored hash saves computing it [R-4.10]."""
+        if self.phone_hash is not None and len(settings.PHONE_HASH_KEYS) == 1:
+            return [bytes(self.phone_hash)]
+        return phone_hashes(self.phone)
 
 
 @dataclass(slots=True)
@@ -116,6 +140,11 @@ def slice_claim(batch_id: int, *, owner: str, now: datetime) -> Lease | None:
         cursor.execute(_DUE, [first_id, last_id, batch_id, now])
         cursor.execute(_ROWS, [first_id, last_id, batch_id, now])
         rows = deque(Row(*row) for row in cursor.fetchall())
+        again = {row.id: row for row in rows if row.attempt}
+        if again:
+            cursor.execute(_TRIED, [list(again)])
+            for message_id, gateway_id, *said in cursor.fetchall():
+                again[message_id].tried[gateway_id] = Tried(*said)
     return Lease(slice_id, first_id, last_id, crashes, rows)
 
 

@@ -14,13 +14,15 @@ CONTENT_CLASSES = frozenset({"content", "sender"})
 """The same request will always fail: with many of them the batch pauses."""
 
 
-def result_of(submit: SubmitResult, *, message_id: int, attempt: int, purpose: str) -> Result:
+def result_of(
+    submit: SubmitResult, *, message_id: int, attempt: int, purpose: str, moves_on: bool = False
+) -> Result:
     """The next state of a message after one try.
 
     accepted and duplicate (treat as sent, providers.md §0) → accepted. ambiguous → unknown, never
     sent again by itself [R-8.12]. Definitely not accepted → queued with back-off while tries
-    are left [R-10.15], else failed. Refused for good → rejected,
-    unless the gateway itself is at fault.
+    are left [R-10.15], else failed; at once when it moves on to another gateway. Refused for good →
+    rejected, unless the gateway itself is at fault.
     """
     outcome = submit.outcome
     state, reason, wait_s = "unknown", "no_clear_answer", 0.0
@@ -33,7 +35,8 @@ def result_of(submit: SubmitResult, *, message_id: int, attempt: int, purpose: s
             state, reason = "failed", "tries_used_up"
         else:
             state, reason = "queued", "retry"
-            wait_s = retry_wait_s(purpose, attempt, asked_s=submit.retry_after_s)
+            if not moves_on:
+                wait_s = retry_wait_s(purpose, attempt, asked_s=submit.retry_after_s)
     return Result(
         id=message_id,
         attempt=attempt,
@@ -54,6 +57,19 @@ def not_started(message_id: int, attempt: int) -> Result:
     """A message that was marked and never left, because the run was told to stop."""
     return Result(
         id=message_id, attempt=attempt, state="queued", reason="retry", outcome="not_started"
+    )
+
+
+def not_expressible(message_id: int, attempt: int, code: str, moves_on: bool) -> Result:
+    """A message that the gateway's protocol cannot carry; another gateway's may."""
+    return Result(
+        id=message_id,
+        attempt=attempt,
+        state="queued" if moves_on else "rejected",
+        reason="retry" if moves_on else "not_expressible",
+        outcome="rejected",
+        error_code=code,
+        error_class="content",
     )
 
 
@@ -84,6 +100,16 @@ class Health:
             self.calls, self.unclear = self.calls // 2, self.unclear // 2
             self.unavailable, self.refused = self.unavailable // 2, self.refused // 2
 
+    @property
+    def unclear_share(self) -> bool:
+        """Whether too many answers are unclear: each is a message that stays unknown."""
+        return self.calls >= self.WINDOW and self.unclear > self.calls * self.SICK_SHARE
+
+    def forget(self) -> None:
+        """Begin anew, after the gateway was left for another one."""
+        self.calls = self.unclear = self.unavailable = self.refused = 0
+        self.at_fault = ""
+
     def verdict(self) -> tuple[str, str]:
         """("go" | "rest" | "pause", why): rest = try again in half a minute; pause = people."""
         if self.at_fault:
@@ -91,7 +117,7 @@ class Health:
         if self.calls < self.WINDOW:
             return "go", ""
         limit = self.calls * self.SICK_SHARE
-        if self.unclear > limit:
+        if self.unclear_share:
             return "pause", "The gateway gives no clear answers; look before more becomes unknown."
         if self.refused > limit:
             return "pause", "The gateway refuses the text or the sender of this batch."

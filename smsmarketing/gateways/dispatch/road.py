@@ -10,7 +10,7 @@ from django.conf import settings
 from smsmarketing.gateways.credentials import webhook_secret_read
 from smsmarketing.gateways.dispatch.claim import Row
 from smsmarketing.gateways.dispatch.waves import WavePlan
-from smsmarketing.gateways.models import Batch
+from smsmarketing.gateways.models import Batch, Gateway
 from smsmarketing.gateways.selectors import caps_for
 from smsmarketing.gateways.selectors.carriers import config_of, transport_of
 from smsmarketing.gateways.transports.base import (
@@ -84,9 +84,11 @@ class Road:
         )
 
 
-def road_of(batch: Batch) -> Road:
-    """Read everything a run needs. Raises KeyError (transport) and CredentialsUnreadable."""
-    gateway = batch.gateway
+def road_of(batch: Batch, gateway: Gateway | None = None) -> Road:
+    """Read everything a run needs to hand over to a gateway, by default the batch's own. Raises
+    KeyError (transport) and CredentialsUnreadable.
+    """
+    gateway = gateway or batch.gateway
     secret = webhook_secret_read(gateway)
     return Road(
         plan=WavePlan(

@@ -20,8 +20,8 @@ from smsmarketing.gateways import services, transports
 from smsmarketing.gateways.credentials import CredentialsUnreadable
 from smsmarketing.gateways.dispatch.drain import draining
 from smsmarketing.gateways.dispatch.flow import Flow
-from smsmarketing.gateways.dispatch.pace import Pace
-from smsmarketing.gateways.dispatch.road import road_of
+from smsmarketing.gateways.dispatch.roads import Roads
+from smsmarketing.gateways.dispatch.table import RouteTable
 from smsmarketing.gateways.engine import MAX_WINDOW, Engine, Submitter
 from smsmarketing.gateways.models import Batch, BatchSlice, Gateway
 from smsmarketing.gateways.rules.runs import run_task
@@ -74,17 +74,24 @@ def batch_run(
     batch = _start(batch_id, report)
     if batch is None:
         return report
+    bound = engine is not None and engine.long_lived
+    names = transports.bound_names()
+    table = RouteTable(batch, carries=lambda gateway: (gateway.transport in names) is bound)
+    roads = Roads(batch, table)
+    used = list(table.gateways.values()) or [batch.gateway]
     try:
-        road = road_of(batch)
+        road = roads.road(batch.gateway_id)
+        for gateway in used:
+            roads.road(gateway.pk)
     except (KeyError, CredentialsUnreadable) as exc:
         _pause(batch, str(exc.args[0]) if exc.args else "The gateway cannot be used.", report)
         return report
-    gateway = batch.gateway
     flow = Flow(
         road=road,
-        pace=Pace(gateway.pk, gateway.rate_per_second, batch.pk, batch.per_minute),
+        roads=roads,
+        table=table,
         owner=f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid4().hex[:8]}",
-        window=min(gateway.max_in_flight, MAX_WINDOW),
+        window=min(MAX_WINDOW, *(gateway.max_in_flight for gateway in used)),
         ends_at=time.monotonic() + max_run_s,
         should_stop=should_stop,
     )
@@ -134,9 +141,6 @@ def _end(batch: Batch, flow: Flow, report: RunReport, *, follow_up: bool) -> Non
     halt = flow.halt
     report.ended = halt.reason if halt else ("time_up" if flow.more else "nothing_due")
     if halt is not None and halt.pause:
-        if flow.health.at_fault:
-            with transaction.atomic():
-                services.gateway_degrade(batch.gateway, reason=halt.reason)
         _pause(batch, halt.reason, report)
     elif halt is not None and halt.reason == "window_over":
         with transaction.atomic():
@@ -146,9 +150,10 @@ def _end(batch: Batch, flow: Flow, report: RunReport, *, follow_up: bool) -> Non
         BatchSlice.objects.filter(batch=batch, state="ready", not_before__lt=report.next_at).update(
             not_before=report.next_at
         )
-    if flow.results["accepted"] and batch.gateway.state == "degraded" and not flow.health.at_fault:
+    well = [gateway_id for gateway_id in flow.accepted_by if gateway_id not in flow.faults]
+    for gateway in Gateway.objects.filter(pk__in=well, state="degraded"):
         with transaction.atomic():
-            services.gateway_recover(Gateway.objects.get(pk=batch.gateway_id))
+            services.gateway_recover(gateway)
     batch_progress(batch.pk, now=now)
     if not follow_up or (halt is not None and halt.reason != "rest"):
         return

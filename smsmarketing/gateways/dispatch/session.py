@@ -7,11 +7,15 @@ whole table; so they are prepared, and only plans by index are allowed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db import connection
+from django.db import OperationalError, connection
+
+_DEADLOCK = "40P01"
+
+T = TypeVar("T")
 
 BY_INDEX = """
 set_config('enable_seqscan', 'off', true),
@@ -76,3 +80,14 @@ def wave_cursor() -> Iterator[WaveCursor]:
     raw: Any = connection.connection
     with raw.cursor() as cursor:
         yield WaveCursor(cursor)
+
+
+def deadlock_again(work: Callable[[], T]) -> T:
+    """Repeat a transaction that lost a deadlock; it left nothing behind."""
+    for _ in range(3):
+        try:
+            return work()
+        except OperationalError as exc:
+            if getattr(exc.__cause__, "sqlstate", "") != _DEADLOCK:
+                raise
+    return work()

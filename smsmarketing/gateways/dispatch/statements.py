@@ -19,7 +19,8 @@ from smsmarketing.gateways.services.approval import BATCH_APPROVED_SQL
 _HARD = ", ".join(f"'{reason}'" for reason in HARD_REASONS)
 
 BATCH_LOCK = f"""
-SELECT b.state, {BATCH_APPROVED_SQL},
+SELECT b.state,
+       {BATCH_APPROVED_SQL} AND (b.gateway_id = g.id OR g.id = ANY(b.route_ids)),
        CASE WHEN b.purpose = 'reply' THEN 'verified'
             WHEN s.state = 'verified' AND s.expires_at <= %(now)s THEN 'expired'
             ELSE s.state END,
@@ -31,7 +32,7 @@ SELECT b.state, {BATCH_APPROVED_SQL},
        {BY_INDEX}
 FROM gateways_batch b
 JOIN gateways_senderid s ON s.id = b.sender_id
-JOIN gateways_gateway g ON g.id = b.gateway_id
+JOIN gateways_gateway g ON g.id = %(gateway)s
 WHERE b.id = %(batch)s
 FOR NO KEY UPDATE OF b
 """  # noqa: S608 - constant fragments
@@ -51,14 +52,15 @@ FOR NO KEY UPDATE
 
 _MARK = """
 WITH wave AS MATERIALIZED (
-    SELECT m.id, m.contact_id, m.country, [hashes_of_wave], w.opens_at, w.shut,
+    SELECT m.id, m.contact_id, m.country, [hashes_of_wave], w.opens_at, w.shut, w.price,
            m.state = 'queued' AS waiting
-    FROM unnest(%(ids)s::bigint[], %(opens)s::timestamptz[], %(shut)s::text[], [hash_parameters])
-        AS w(id, opens_at, shut, [hash_columns])
+    FROM unnest(%(ids)s::bigint[], %(opens)s::timestamptz[], %(shut)s::text[],
+                %(prices)s::numeric[], [hash_parameters])
+        AS w(id, opens_at, shut, price, [hash_columns])
     JOIN gateways_message m ON m.id = w.id
 ),
 checked AS MATERIALIZED (
-    SELECT w.id, w.opens_at, w.shut, w.waiting, s.id AS slot_id,
+    SELECT w.id, w.opens_at, w.shut, w.price, w.waiting, s.id AS slot_id,
         CASE
             WHEN no.rank IS NOT NULL THEN [suppression_word]
             WHEN %(kind)s IN ('test', 'reply', 'opt_in') THEN NULL
@@ -116,7 +118,7 @@ checked AS MATERIALIZED (
     ) no ON true
 ),
 decided AS MATERIALIZED (
-    SELECT id, slot_id, opens_at,
+    SELECT id, slot_id, opens_at, price,
         CASE
             WHEN coalesce(personal, road, shut) IS NOT NULL THEN 'skipped'
             WHEN opens_at IS NOT NULL THEN 'held'
@@ -145,7 +147,8 @@ SET state = d.state,
     final_at = CASE WHEN d.state = 'skipped' THEN %(now)s::timestamptz END,
     attempt = m.attempt + (d.state = 'handing_over')::int,
     handed_at = CASE WHEN d.state = 'handing_over' THEN %(now)s::timestamptz ELSE m.handed_at END,
-    gateway_id = CASE WHEN d.state = 'handing_over' THEN %(gateway)s ELSE m.gateway_id END
+    gateway_id = CASE WHEN d.state = 'handing_over' THEN %(gateway)s ELSE m.gateway_id END,
+    price = CASE WHEN d.state = 'handing_over' THEN coalesce(d.price, m.price) ELSE m.price END
 FROM decided d
 WHERE m.id = d.id AND m.state = 'queued'
 RETURNING m.id, m.state, m.reason, m.attempt
@@ -180,7 +183,8 @@ UPDATE gateways_batch SET money_committed = money_committed + %(change)s WHERE i
 """
 
 # The guard is the transition table: handing_over → any of these, and unknown → what an answer
-# proves (rules/messages.py). Returns the change of committed money against the estimate.
+# proves (rules/messages.py). Returns the change of committed money against what the mark committed.
+# What is queued again has the price that was reserved for it, not that of the gateway that said no.
 RECORD = """
 UPDATE gateways_message m
 SET state = r.state,
@@ -189,6 +193,7 @@ SET state = r.state,
                               ELSE m.gateway_message_id END,
     parts_billed = coalesce(r.parts, m.parts_billed),
     price_billed = coalesce(r.price, r.parts * m.price, m.price_billed),
+    price = CASE WHEN r.state = 'queued' THEN coalesce(r.planned, m.price) ELSE m.price END,
     error_code = r.error_code,
     error_class = r.error_class,
     held_until = r.held_until,
@@ -197,17 +202,17 @@ SET state = r.state,
                     ELSE m.final_at END
 FROM unnest(
     %(ids)s::bigint[], %(attempts)s::int[], %(states)s::text[], %(reasons)s::text[],
-    %(gateway_ids)s::text[], %(parts)s::int[], %(prices)s::numeric[], %(codes)s::text[],
-    %(classes)s::text[], %(held)s::timestamptz[]
-) AS r(id, attempt, state, reason, gateway_message_id, parts, price, error_code, error_class,
-       held_until)
+    %(gateway_ids)s::text[], %(parts)s::int[], %(prices)s::numeric[], %(marked)s::numeric[],
+    %(planned)s::numeric[], %(codes)s::text[], %(classes)s::text[], %(held)s::timestamptz[]
+) AS r(id, attempt, state, reason, gateway_message_id, parts, price, marked, planned, error_code,
+       error_class, held_until)
 WHERE m.id = r.id AND m.attempt = r.attempt
   AND (m.state = 'handing_over'
        OR (m.state = 'unknown' AND r.state IN ('accepted', 'rejected', 'failed', 'queued')))
 RETURNING m.id,
     CASE WHEN r.state = 'accepted' THEN coalesce(m.price_billed, m.parts * m.price)
          WHEN r.state = 'unknown' THEN m.parts * m.price
-         ELSE 0 END - m.parts * m.price
+         ELSE 0 END - m.parts * coalesce(r.marked, m.price)
 """
 
 ATTEMPTS = """

@@ -42,7 +42,8 @@ from smsmarketing.gateways.selectors.senders import (
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A message up for the wave. `hashes`: its number under every key of PHONE_HASH_KEYS. `opens_at`
-    is set when it is quiet hours where the person is, `shut` when it can never be sent there.
+    is set when it is quiet hours where the person is, `shut` when it can never be sent there. `price`
+    of a part is that of the wave's gateway; None: as planned.
     """
 
     id: int
@@ -51,6 +52,7 @@ class Candidate:
     cost: Decimal
     opens_at: datetime | None = None
     shut: str | None = None
+    price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class Halt:
 
     reason: str
     pause: bool
+    gateway: bool = False
+    """The gateway is not to be used; another one may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +109,10 @@ class Result:
     error_code: str = ""
     error_class: str = ""
     wait_s: float = 0.0
+    price_marked: Decimal | None = None
+    """Price of a part on the gateway that did not take it, when another price was reserved."""
+    price_planned: Decimal | None = None
+    """What was reserved for a part: the next gateway may cost that much again."""
 
 
 def wave_mark(
@@ -125,7 +133,13 @@ def wave_mark(
     with transaction.atomic(), wave_cursor() as cursor:
         cursor.execute(
             BATCH_LOCK,
-            {"batch": plan.batch_id, "slices": array_of(slice_ids), "owner": owner, "now": now},
+            {
+                "batch": plan.batch_id,
+                "gateway": plan.gateway_id,
+                "slices": array_of(slice_ids),
+                "owner": owner,
+                "now": now,
+            },
         )
         found = cursor.one()
         halt = _halt(found, len(slice_ids))
@@ -203,7 +217,7 @@ def _halt(found: tuple[Any, ...] | None, leases: int) -> Halt | None:
     if sender_state != "verified":
         return Halt(f"The sender is {sender_state}.", pause=True)
     if gateway_state == "disabled":
-        return Halt("The gateway is disabled.", pause=True)
+        return Halt("The gateway is disabled.", pause=True, gateway=True)
     return None
 
 
@@ -236,6 +250,7 @@ def _mark_parameters(
         "ids": array_of(candidate.id for candidate in candidates),
         "opens": array_of(candidate.opens_at for candidate in candidates),
         "shut": array_of_texts(candidate.shut for candidate in candidates),
+        "prices": array_of(candidate.price for candidate in candidates),
         **{
             f"h{number}": array_of_bytes(candidate.hashes[number] for candidate in candidates)
             for number in range(len(candidates[0].hashes))
@@ -268,6 +283,8 @@ def _record_parameters(
         "gateway_ids": array_of_texts(r.gateway_message_id for r in results),
         "parts": array_of(r.parts_billed for r in results),
         "prices": array_of(r.price_billed for r in results),
+        "marked": array_of(r.price_marked for r in results),
+        "planned": array_of(r.price_planned for r in results),
         "codes": array_of_texts(r.error_code[:32] for r in results),
         "classes": array_of_texts(r.error_class[:12] for r in results),
         "held": array_of(

@@ -13,6 +13,7 @@ from smsmarketing.gateways.models.definition import (
 from smsmarketing.gateways.models.gateway import Gateway, Rate
 from smsmarketing.gateways.models.money import ExchangeRate, FrequencyCap, LedgerEntry, Quota
 from smsmarketing.gateways.models.receipt import InboundMessage, Receipt
+from smsmarketing.gateways.models.route import Route, RouteHealth, RoutePin, RouteTally
 from smsmarketing.gateways.models.sender import SenderEligibility, SenderId, SenderRule
 
 __all__ = [
@@ -38,7 +39,11 @@ __all__ = [
     "Quota",
     "Rate",
     "Receipt",
+    "Route",
+    "RouteHealth",
     "RouteMonth",
+    "RoutePin",
+    "RouteTally",
     "SenderEligibility",
     "SenderId",
     "SenderRule",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django_fsm import transition
 
@@ -29,6 +30,11 @@ class Batch(FSMModel):
     brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+")
     sender = models.ForeignKey(SenderId, on_delete=models.PROTECT, related_name="+")
     gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, related_name="+")
+    route_ids = ArrayField(
+        models.BigIntegerField(),
+        default=list,
+        help_text="Other gateways that may carry it, as approved.",
+    )
     quota = models.ForeignKey(
         Quota,
         on_delete=models.PROTECT,

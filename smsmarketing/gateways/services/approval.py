@@ -61,9 +61,10 @@ def batch_gate_check(batch: Batch) -> None:
     """Refuse a batch that nobody approved. Raises ApprovalRequired.
 
     Purposes other than test and reply need an ActionRequest that is approved (or running by its
-    approval), signs this batch's content hash, belongs to the batch's team and covers its cost
-    ceiling. Tests may go only to numbers of the team's own people, at most 20; replies only to
-    people who wrote to us; requests to confirm an opt-in only as they are written down [R-4.6].
+    approval), signs this batch's content hash, belongs to the batch's team, covers its cost ceiling
+    and names every gateway that may carry it. Tests may go only to numbers of the team's own
+    people, at most 20; replies only to people who wrote to us; requests to confirm an opt-in only
+    as they are written down [R-4.6].
     """
     if batch.purpose == "test":
         foreign = _count(_FOREIGN_TESTS, [batch.pk, batch.team_id])
@@ -107,6 +108,8 @@ def _request_check(batch: Batch) -> None:
         wrong = "the request belongs to another team"
     elif request.cost_ceiling is not None and batch.cost_ceiling > request.cost_ceiling:
         wrong = "the cost ceiling is above the approved one"
+    elif set(batch.route_ids) - set(request.content.get("route_gateways") or ()):
+        wrong = "a gateway may carry it that was not approved"
     if wrong:
         raise ApprovalRequired(
             f"The approval does not cover this batch: {wrong}. Submit the campaign for review"

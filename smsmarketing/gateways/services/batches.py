@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -51,12 +52,13 @@ def batch_create(
     not_before: datetime | None = None,
     not_after: datetime | None = None,
     per_minute: int | None = None,
+    routes: Collection[Gateway] = (),
     now: datetime | None = None,
 ) -> Batch:
     """An empty batch in state building; fill it with `messages_copy`, then `batch_release` it.
 
-    Raises InvalidInput when sender or brand belong to another team, or the currency is not the
-    gateway's.
+    `routes` are other gateways that may carry its messages. Raises InvalidInput when sender or brand
+    belong to another team, or the currency is not that of every gateway.
     """
     wrong = {}
     if sender.team_id != team.pk or sender.brand_id != brand.pk:
@@ -65,6 +67,8 @@ def batch_create(
         wrong["brand_id"] = "Choose a brand of this team."
     if currency != gateway.currency:
         wrong["currency"] = f"This gateway bills in {gateway.currency}."
+    if any(each.currency != currency for each in routes):
+        wrong["routes"] = f"A gateway may help out only if it bills in {currency}."
     if per_minute is not None and per_minute < 1:
         wrong["per_minute"] = "Use at least 1 message a minute, or leave it empty."
     if wrong:
@@ -82,6 +86,7 @@ def batch_create(
         not_before=not_before,
         not_after=not_after,
         per_minute=per_minute,
+        route_ids=sorted({each.pk for each in routes} - {gateway.pk}),
         cost_ceiling=cost_ceiling,
         currency=currency,
         created_at=now or timezone.now(),

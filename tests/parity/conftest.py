@@ -138,6 +138,9 @@ def valid(desk: Desk) -> Valid:
         now=timezone.now(),
     )
     values: dict[str, Any] = {
+        "action": "open",
+        "hours": 1,
+        "weight": 10,
         "action_request_id": str(campaign.action_request_id),
         "audience_id": desk.audience.pk,
         "base_url": "https://api.carrier.example",

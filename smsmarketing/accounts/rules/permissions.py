@@ -321,6 +321,12 @@ _TABLE: tuple[Permission, ...] = (
     ),
     _permission("gateways.quota_view", "See balance, quota and rate limits", EVERYONE, "sms:read"),
     _permission(
+        "gateways.route_steer",
+        "Pin routes, open and close breakers of gateways",
+        {TECHNICAL, OPERATIONS},
+        "sms:sender",
+    ),
+    _permission(
         "gateways.sender_apply",
         "Apply for sender IDs",
         {OPERATIONS, COMPLIANCE, TECHNICAL},

@@ -31,6 +31,7 @@ _PLACED = frozenset(
         "gateway",
         "kind",
         "links",
+        "route_gateways",
         "sender",
         "signed",
         "text",

@@ -88,6 +88,7 @@ TOPICS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
             "gateways.update",
             "gateway_definitions.save",
             "gateway_definitions.use",
+            "routes.save",
             "approval_policies.save",
             "webhooks.save",
         ),

@@ -5,6 +5,7 @@ could ask about [R-8.2].
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from decimal import ROUND_UP, Decimal
 from typing import Any
@@ -29,8 +30,10 @@ from smsmarketing.campaigns.services.copy import (
 )
 from smsmarketing.campaigns.services.wall_time import schedule_resolve
 from smsmarketing.contacts.criteria import criteria_parse, criteria_words
+from smsmarketing.gateways.models import Gateway
 from smsmarketing.gateways.selectors.limits import caps_for
 from smsmarketing.gateways.selectors.rates import rates_fresh_check
+from smsmarketing.gateways.selectors.routes import gateways_allowed, pins_words
 from smsmarketing.operations.canonical import sha256_hex
 
 CEILING_MARGIN = Decimal("1.05")
@@ -38,8 +41,16 @@ RECIPIENTS_TOLERANCE = Decimal("1.05")
 _URL = re.compile(r"https?://[^\s{}]+")
 
 
-def plan_request(campaign: Campaign, fit: CopyFit, *, now: datetime) -> PlanRequest:
-    """How the campaign's audience is decided at `now`."""
+def plan_request(
+    campaign: Campaign,
+    fit: CopyFit,
+    *,
+    now: datetime,
+    among: Collection[Gateway] | None = None,
+) -> PlanRequest:
+    """How the campaign's audience is decided at `now`. `among`: the gateways that may help out, when
+    they were decided on before; otherwise what routes say now.
+    """
     return PlanRequest(
         criteria=criteria_parse(
             campaign.segment.criteria, brand_id=campaign.brand_id, team_ids=[campaign.team_id]
@@ -51,6 +62,11 @@ def plan_request(campaign: Campaign, fit: CopyFit, *, now: datetime) -> PlanRequ
         now=now,
         quiet_mode=quiet_mode_of(campaign.quiet_mode),
         conditions=tuple(field_conditions(list(fit.template.fields.values()), fit.template.places)),
+        others=tuple(
+            gateways_allowed(campaign.gateway, purpose=campaign.purpose, sender=campaign.sender)
+            if among is None
+            else among
+        ),
     )
 
 
@@ -137,6 +153,7 @@ def content_build(
 ) -> dict[str, Any]:
     """The frozen content of a review: what the approver sees is what the hash covers."""
     signed = signed_part(campaign)
+    others = gateways_allowed(campaign.gateway, purpose=campaign.purpose, sender=campaign.sender)
     return {
         "kind": "campaign",
         "name": campaign.name,
@@ -152,12 +169,26 @@ def content_build(
             "kind": campaign.sender.kind,
             "receives_replies": campaign.sender.can_receive,
         },
-        "gateway": campaign.gateway.name,
+        "gateway": _gateway_words(campaign.gateway, others),
+        "kept_on_gateway": pins_words(
+            [campaign.gateway, *others],
+            audience.sendable_by_country,
+            purpose=campaign.purpose,
+            at=now,
+        ),
+        "route_gateways": [each.pk for each in others],
         "links": signed["links"],
         "window": signed["window"],
         "caps": [f"at most {limit} in {hours} hours" for limit, hours in signed["caps"]],
         "changes_since_last": _changes(previous, signed),
     }
+
+
+def _gateway_words(gateway: Gateway, others: Collection[Gateway]) -> str:
+    """Every gateway that may carry it: an approval covers these and no other."""
+    if not others:
+        return str(gateway.name)
+    return f"{gateway.name}; routes may also use {', '.join(each.name for each in others)}"
 
 
 def _text_part(campaign: Campaign, fit: CopyFit) -> dict[str, Any]:

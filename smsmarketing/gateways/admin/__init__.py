@@ -1,5 +1,23 @@
 """The wire in the admin: its rows, and the queue of replies that wait for a person."""
 
-from smsmarketing.gateways.admin import answers, billing, definitions, money, review, rows, senders
+from smsmarketing.gateways.admin import (
+    answers,
+    billing,
+    definitions,
+    money,
+    review,
+    routes,
+    rows,
+    senders,
+)
 
-__all__ = ["answers", "billing", "definitions", "money", "review", "rows", "senders"]
+__all__ = [
+    "answers",
+    "billing",
+    "definitions",
+    "money",
+    "review",
+    "routes",
+    "rows",
+    "senders",
+]

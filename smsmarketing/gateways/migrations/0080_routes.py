@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("gateways", "0069_control_calls"),
+        ("gateways", "0086_definition_guards"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -10,6 +10,7 @@ from smsmarketing.gateways.models import (
     InboundMessage,
     Message,
     Quota,
+    Route,
     SenderId,
     UnclearAnswer,
 )
@@ -55,3 +56,11 @@ def inbound_visible(actor: Actor) -> QuerySet[InboundMessage]:
 
 def _own(actor: Actor, path: str) -> Q:
     return Q() if actor.sees_all_teams else Q(**{f"{path}__in": actor.team_ids})
+
+
+def routes_visible(actor: Actor) -> QuerySet[Route]:
+    """Routes of every sender, and those of senders that the actor may see."""
+    senders = senders_visible(actor).values("pk")
+    return Route.objects.select_related("gateway", "sender").filter(
+        Q(sender=None) | Q(sender_id__in=senders)
+    )

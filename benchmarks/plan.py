@@ -1,7 +1,7 @@
 """Planning an audience: the product's preview against a hand-written best statement over the same tables.
 
     python -m benchmarks plan                          200,000 contacts on a database of its own
-    BENCH_CONTACTS=1000000 python -m benchmarks plan   the size of perf.md §7 (5000000 too)
+    PLAN_CONTACTS=1000000 python -m benchmarks plan   the size of perf.md §7 (5000000 too)
 
 The hand-written statement knows the answer's shape beforehand: it aggregates by country, reason and "capped" and leaves
 the countries to the reader (perf.md §2, S7); of events it reads the roll-up once, knowing which columns matter. The
@@ -224,7 +224,7 @@ def main() -> int:
     """Print the table; 1 when a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--contacts", type=int, default=int(os.environ.get("BENCH_CONTACTS", "200000"))
+        "--contacts", type=int, default=int(os.environ.get("PLAN_CONTACTS", "200000"))
     )
     rows = parser.parse_args().contacts
     limit = max(1.0, 0.8 * rows / 1_000_000)

@@ -208,7 +208,18 @@ def test_a_condition_that_reads_only_the_narrow_row_says_so(brand: Brand) -> Non
 
     assert not wide({"all": [{"country": "DE"}, {"not": {"never_sent": True}}]})
     assert not wide({"consent": {"method": "web_form"}})
-    assert wide({"all": [{"country": "DE"}, {"tag": "vip"}]})
+    assert not wide({"any": [{"country": "DE"}, {"tag": "vip"}]})
+    assert wide({"all": [{"country": "DE"}, {"language": "de"}]})
+
+
+def test_a_tag_is_read_from_the_contacts_row_where_that_is_there_anyhow(brand: Brand) -> None:
+    def where(tree: dict[str, Any]) -> str:
+        return criteria_compile(
+            criteria_parse(tree, brand_id=brand.pk, team_ids=[brand.team_id])
+        ).where
+
+    assert "c.tags && " in where({"any": [{"tag": "vip"}, {"language": "de"}]})
+    assert "EXISTS (SELECT 1 FROM contacts_contact t" in where({"not": {"all_tags": ["a", "b"]}})
 
 
 _text = st.text(min_size=1, max_size=20)

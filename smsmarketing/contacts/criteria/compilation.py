@@ -72,8 +72,11 @@ def criteria_compile(criteria: Criteria, *, now: datetime | None = None) -> Comp
 
 def node_compile(node: Node, criteria: Criteria, *, now: datetime | None = None) -> CompiledSQL:
     """The expression of one node of the tree, to count it alone."""
-    setting = Setting(criteria.brand_id, criteria.team_id, now or timezone.now())
+    setting = Setting(criteria.brand_id, criteria.team_id, now or timezone.now(), contact=False)
     piece = _compiled(node, setting)
+    if piece.wide:
+        setting = replace(setting, contact=True, summaries={})
+        piece = _compiled(node, setting)
     return CompiledSQL(
         piece.sql,
         piece.params,
@@ -124,8 +127,15 @@ def _audience(node: nodes.InAudience, setting: Setting) -> Piece:
 
 @_compiled.register
 def _tag(node: nodes.HasTag, setting: Setting) -> Piece:
-    sign = "@>" if node.every else "&&"
-    return Piece(f"c.tags {sign} %s::varchar[]", (list(node.tags),), wide=True)
+    sign, wanted = "@>" if node.every else "&&", (list(node.tags),)
+    if setting.contact:
+        return Piece(f"c.tags {sign} %s::varchar[]", wanted, wide=True)
+    # By the index of tags: an `any` with a tag among its conditions would join every contact for it.
+    sql = (
+        "EXISTS (SELECT 1 FROM contacts_contact t"  # noqa: S608
+        f" WHERE t.id = s.contact_id AND t.tags {sign} %s::varchar[])"
+    )
+    return Piece(sql, wanted)
 
 
 @_compiled.register

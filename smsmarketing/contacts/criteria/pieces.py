@@ -39,6 +39,8 @@ class Setting:
     now: datetime
     exact: bool = False
     """Under a `not`: false must be FALSE and not NULL, so that the opposite is true."""
+    contact: bool = True
+    """Whether `c` is among the rows anyhow; without it a tag is asked of the tags' index alone."""
     summaries: dict[str, str] = field(default_factory=dict)
     """Kind of event → alias of its roll-up; one join for all conditions of the tree on that kind."""
 

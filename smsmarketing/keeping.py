@@ -51,5 +51,6 @@ DELIVERY_DATA_DAYS = env.number(
     default=395,
     minimum=90,
     maximum=3650,
-    doc="Days (13 months) for which it is kept who got which message and who replied; totals stay.",
+    doc="Days (13 months) for which it is kept who got which message, who replied and which number somebody"
+    " had before; totals stay.",
 )

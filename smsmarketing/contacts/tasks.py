@@ -14,7 +14,12 @@ from smsmarketing.contacts.selectors.seals import consents_verify
 from smsmarketing.contacts.services import send_states_expire
 from smsmarketing.contacts.services.consent_end import consents_expire
 from smsmarketing.contacts.services.double_opt_in import double_opt_ins_expire
-from smsmarketing.contacts.services.erasing import erase_work, erasures_open, trash_expire
+from smsmarketing.contacts.services.erasing import (
+    erase_work,
+    erasures_open,
+    former_numbers_expire,
+    trash_expire,
+)
 from smsmarketing.contacts.services.exports import export_work, exports_expire, exports_stalled
 from smsmarketing.contacts.services.imports import import_work, imports_expire, imports_stalled
 from smsmarketing.contacts.services.imports.folders import folder_run, folders_due
@@ -81,8 +86,11 @@ def send_states_sweep_task() -> None:
 
 @shared_task(name="contacts.imports_expire", expires=3600)
 def imports_expire_task() -> None:
-    """Delete uploaded files, dry runs, rejected cells and old counts of shown numbers [R-4.14]."""
+    """Delete uploaded files, dry runs, rejected cells, old former numbers and counts of shown ones
+    [R-4.14].
+    """
     imports_expire()
+    former_numbers_expire(now=timezone.now())
     reveals_forget(now=timezone.now())
 
 

@@ -22,6 +22,7 @@ from smsmarketing.contacts.models import (
     EventSummary,
     EvidenceFile,
     ExportFile,
+    FormerNumber,
     ImportFolder,
     ImportFolderFile,
     ImportMapping,
@@ -117,6 +118,9 @@ def contacts_fill(desk: Desk, crm: User, person: Contact) -> None:
     )
     EventSummary.objects.filter(contact=person).update(last_state=NAME)
     ImportUndo.objects.create(job_id=1, contact_id=person.pk, changes={"first_name": [NAME, "Z"]})
+    FormerNumber.objects.create(
+        contact=person, phone=PHONE, phone_hash=phone_hash(PHONE), since=now, until=now
+    )
     with transaction.atomic():
         suppression_add(
             phone=PHONE,

@@ -41,6 +41,7 @@ from smsmarketing.contacts.selectors import (
 )
 from smsmarketing.contacts.selectors.contacts import contacts_seen
 from smsmarketing.contacts.selectors.merged import merged_heir
+from smsmarketing.contacts.selectors.numbers import number_spans, spans_q, suppression_then
 from smsmarketing.operations.errors import OperationError
 from smsmarketing.operations.surfaces.admin import OperationAdmin, OperationButton
 from smsmarketing.operations.surfaces.admin.actors import admin_actor
@@ -336,22 +337,22 @@ class ContactAdmin(OperationAdmin):
 
     def _suppressions(
         self, contact: Contact, actor: Actor
-    ) -> list[tuple[Suppression, str, str, str]]:
-        """Newest first, with reason, source and who may end it in words."""
-        rows = (
-            suppressions_visible(actor)
-            .filter(phone_hash=contact.phone_hash)
-            .select_related("brand", "lift")
-            .order_by("-id")[:50]
-        )
+    ) -> list[tuple[Suppression, str, str, str, bool]]:
+        """Newest first, with reason, source and who may end it in words, and whether it is of the
+        number the contact has now.
+        """
+        spans = number_spans([contact])
+        own = spans_q(spans, begun="created_at", ended=("lifted_at", "expires_at"))
+        rows = suppressions_visible(actor).filter(own).select_related("brand", "lift")
         return [
             (
-                row,
+                suppression_then(row, spans),
                 SUPPRESSION_WORDS[row.reason],
                 SOURCE_WORDS[row.source],
                 lift_words(row.reason),
+                bytes(row.phone_hash) == bytes(contact.phone_hash),
             )
-            for row in rows
+            for row in rows.order_by("-id")[:50]
         ]
 
     def _consents(

@@ -7,7 +7,7 @@ from smsmarketing.contacts.models.consent import (
     Suppression,
     SuppressionLift,
 )
-from smsmarketing.contacts.models.contacts import Contact, SendState
+from smsmarketing.contacts.models.contacts import Contact, FormerNumber, SendState
 from smsmarketing.contacts.models.erasure import EraseJob
 from smsmarketing.contacts.models.events import ContactEvent, EventSummary
 from smsmarketing.contacts.models.exports import ExportFile
@@ -41,6 +41,7 @@ __all__ = [
     "EventSummary",
     "EvidenceFile",
     "ExportFile",
+    "FormerNumber",
     "ImportFile",
     "ImportFolder",
     "ImportFolderFile",

@@ -109,6 +109,39 @@ class Contact(models.Model):
         return f"contact {self.pk}"
 
 
+class FormerNumber(models.Model):
+    """A number that a contact had until it was changed. Only former ones: the present one stands in
+    the contact. Append-only by a trigger; erasure deletes the rows, and empties `phone` where the
+    number is erased as somebody else's; time empties it too [R-4.14].
+    """
+
+    contact = models.ForeignKey(
+        Contact,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="former_numbers",
+    )
+    phone = models.CharField(
+        max_length=16, null=True, help_text="E.164; empty when it is not known any more."
+    )
+    phone_hash = models.BinaryField(max_length=32)
+    hash_key = models.CharField(max_length=32, blank=True)
+    since = models.DateTimeField(
+        null=True, help_text="When the contact got it; empty: from its beginning."
+    )
+    until = models.DateTimeField(help_text="When it was changed.")
+    changed_by = models.CharField(max_length=80, blank=True)
+    known_by = models.CharField(
+        max_length=12, default="change", help_text="change; ledger or blocks: found out later."
+    )
+
+    class Meta:
+        indexes = [models.Index(fields=["phone_hash"], name="former_number_hash")]
+
+    def __str__(self) -> str:
+        return f"former number {self.pk} of contact {self.contact_id}"
+
+
 class SendState(models.Model):
     """What may be sent to a contact for a brand: one narrow row, kept with the fact it follows.
 

@@ -12,6 +12,7 @@ from pydantic import Field
 from smsmarketing.accounts.models import User
 from smsmarketing.contacts.operations.targets import READ_TARGET, contact_read
 from smsmarketing.contacts.rules.phone import phone_hide
+from smsmarketing.contacts.selectors.numbers import person_of
 from smsmarketing.contacts.selectors.timeline import KINDS, Entry, Mark, timeline
 from smsmarketing.operations import registry
 from smsmarketing.operations.canonical import sha256_hex
@@ -37,6 +38,7 @@ KindName = Literal[
     "lift",
     "list",
     "message",
+    "number",
     "opt_in",
     "opt_out",
     "reply",
@@ -73,7 +75,8 @@ def _timeline(context: Context, data: TimelineIn) -> TimelinePage:
     kinds = sorted(set(data.kinds) or set(KINDS))
     binding = sha256_hex([context.actor.principal, contact.pk, kinds])[:32]
     mark = _mark(data.cursor, binding) if data.cursor else None
-    found = timeline(context.actor, contact, kinds=kinds, mark=mark, limit=data.limit + 1)
+    person = person_of(contact)
+    found = timeline(context.actor, person, kinds=kinds, mark=mark, limit=data.limit + 1)
     page = found[: data.limit]
     cursor = None
     if len(found) > data.limit:
@@ -84,7 +87,7 @@ def _timeline(context: Context, data: TimelineIn) -> TimelinePage:
     context.audit_facts = {"shown": len(page)}
     names = _names(page)
     return TimelinePage(
-        items=[_entry(entry, contact.phone or "", names) for entry in page], next_cursor=cursor
+        items=[_entry(entry, person.phones, names) for entry in page], next_cursor=cursor
     )
 
 
@@ -107,17 +110,20 @@ def _names(page: list[Entry]) -> dict[str, str]:
     return {f"user:{user.pk}": user.get_username() for user in User.objects.filter(pk__in=ids)}
 
 
-def _entry(entry: Entry, phone: str, names: dict[str, str]) -> TimelineEntry:
+def _entry(entry: Entry, phones: list[str], names: dict[str, str]) -> TimelineEntry:
+    def hidden(text: str) -> str:
+        for phone in phones:
+            text = phone_hide(text, phone)
+        return text
+
     return TimelineEntry(
         at=entry.at,
         kind=entry.kind,
         entry_id=entry.id,
-        sentence=untrusted(phone_hide(entry.sentence, phone), "timeline"),
-        who=phone_hide(names.get(entry.who, entry.who), phone),
+        sentence=untrusted(hidden(entry.sentence), "timeline"),
+        who=hidden(names.get(entry.who, entry.who)),
         brand_id=entry.brand_id,
-        facts={
-            name: phone_hide(untrusted_clean(value), phone) for name, value in entry.facts.items()
-        },
+        facts={name: hidden(untrusted_clean(value)) for name, value in entry.facts.items()},
     )
 
 
@@ -127,7 +133,8 @@ registry.add(
         summary="Everything that happened to one person, newest first, as sentences.",
         description=(
             "Consents, opt-outs and lifts, imports, messages and replies, orders and other events,"
-            " lists, and what people here did, reveals of the number too. Numbers are masked."
+            " lists, former numbers while they were this person's, merged contacts, and what people here"
+            " did, reveals of the number too. Numbers are masked."
         ),
         kind=Kind.READ,
         input=TimelineIn,

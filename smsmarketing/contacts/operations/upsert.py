@@ -40,6 +40,8 @@ from smsmarketing.operations.types import (
 )
 from smsmarketing.operations.versions import version_check
 
+TOLD_APART = ("phone",)
+"""Changes that have entries of their own in the story of a contact."""
 Tag = Annotated[str, Field(min_length=1, max_length=60)]
 Clearable = Literal[
     "first_name",
@@ -188,6 +190,7 @@ def _run(context: Context, data: UpsertIn) -> UpsertOut:
     context.audit_facts = {
         "created": done.created,
         "changed": list(done.changed),
+        "details": [name for name in done.changed if name not in TOLD_APART],
         "consent": data.consent is not None,
     }
     return UpsertOut(
@@ -237,7 +240,13 @@ def upsert_apply(
         changes = _blanks_only(contact, changes)
         phone = None
     done = contact_upsert(
-        phone, contact=contact, changes=changes, brand_id=brand.pk, source=source, now=context.now
+        phone,
+        contact=contact,
+        changes=changes,
+        brand_id=brand.pk,
+        source=source,
+        by=context.actor.principal,
+        now=context.now,
     )
     if data.consent is not None:
         consent_record(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,11 +18,14 @@ from smsmarketing.contacts.models import (
     Contact,
     ContactEvent,
     DoubleOptIn,
+    FormerNumber,
     ImportJob,
     ImportUndo,
     SuppressionLift,
 )
+from smsmarketing.contacts.rules.phone import phone_mask
 from smsmarketing.contacts.selectors.contacts import audiences_visible, imports_visible
+from smsmarketing.contacts.selectors.numbers import Person, spans_q
 from smsmarketing.contacts.selectors.suppressions import suppressions_visible
 from smsmarketing.operations.models import AuditEntry
 from smsmarketing.operations.types import Actor
@@ -34,6 +38,7 @@ KINDS: Final = (
     "lift",
     "list",
     "message",
+    "number",
     "opt_in",
     "opt_out",
     "reply",
@@ -49,6 +54,7 @@ _ACTS: Final = {
     "contacts.export_person": "Everything about the person was exported",
     "consent.document": "The document of a consent was fetched",
 }
+_MADE = re.compile(r"(?:import|import_undo):(\d{1,17})")
 _DOCUMENTS_MOST = 500
 """Consents of one contact whose documents are looked up, newest first."""
 
@@ -79,7 +85,7 @@ class Mark:
     id: int
 
 
-Source = Callable[[Actor, Contact, Mark | None, int], Iterable[Entry]]
+Source = Callable[[Actor, Person, Mark | None, int], Iterable[Entry]]
 
 
 def before(rows: QuerySet[Any], mark: Mark | None, *, at: str, kind: str) -> QuerySet[Any]:
@@ -95,7 +101,7 @@ def before(rows: QuerySet[Any], mark: Mark | None, *, at: str, kind: str) -> Que
 
 def timeline(
     actor: Actor,
-    contact: Contact,
+    person: Person,
     *,
     kinds: Collection[str],
     mark: Mark | None,
@@ -103,13 +109,14 @@ def timeline(
 ) -> list[Entry]:
     """At most `limit` entries behind the mark, newest first, of what the actor may see."""
     sources = {**_SOURCES, **more_sources}
-    found = [list(sources[kind](actor, contact, mark, limit)) for kind in kinds if kind in sources]
+    found = [list(sources[kind](actor, person, mark, limit)) for kind in kinds if kind in sources]
     merged = heapq.merge(*found, key=lambda entry: entry.key, reverse=True)
     return [entry for _, entry in zip(range(limit), merged, strict=False)]
 
 
-def _consents(actor: Actor, contact: Contact, mark: Mark | None, limit: int) -> Iterator[Entry]:
-    rows = ConsentEvent.objects.filter(contact=contact, brand__in=brands_visible(actor))
+def _consents(actor: Actor, person: Person, mark: Mark | None, limit: int) -> Iterator[Entry]:
+    rows = ConsentEvent.objects.filter(contact__in=person.ids, brand__in=brands_visible(actor))
+    present = bytes(person.contact.phone_hash)
     words = {
         "granted": "Agreed to",
         "revoked": "Took back the consent to",
@@ -118,39 +125,47 @@ def _consents(actor: Actor, contact: Contact, mark: Mark | None, limit: int) -> 
     }
     for row in before(rows.select_related("brand"), mark, at="recorded_at", kind="consent")[:limit]:
         method = row.method.replace("_", " ")
+        other = "" if bytes(row.phone_hash) == present else ", for another number than today's"
+        ended = row.captured_by == "number_changed"
+        word = "The number changed, which ended the consent to" if ended else words[row.direction]
         yield Entry(
             row.recorded_at,
             "consent",
             row.pk,
-            f"{words[row.direction]} {row.purpose} texts of {row.brand.name}"
-            f" ({method}, {row.captured_at:%-d %b %Y}).",
-            row.captured_by,
+            f"{word} {row.purpose} texts of {row.brand.name}"
+            f" ({method}, {row.captured_at:%-d %b %Y}{other}).",
+            "" if ended else row.captured_by,
             row.brand_id,
             {"direction": row.direction, "purpose": row.purpose, "method": row.method},
         )
 
 
-def _opt_outs(actor: Actor, contact: Contact, mark: Mark | None, limit: int) -> Iterator[Entry]:
-    rows = suppressions_visible(actor).filter(phone_hash=contact.phone_hash)
+def _opt_outs(actor: Actor, person: Person, mark: Mark | None, limit: int) -> Iterator[Entry]:
+    own = spans_q(person.spans, begun="created_at", ended=("lifted_at", "expires_at"))
+    rows = suppressions_visible(actor).filter(own)
     for row in before(rows.select_related("brand"), mark, at="created_at", kind="opt_out")[:limit]:
         where = row.brand.name if row.brand else "every brand"
         what = {"opt_out": "Opted out of", "hold": "Put on hold for"}.get(
             row.reason, f"Blocked ({row.reason.replace('_', ' ')}) for"
         )
+        began = person.began(bytes(row.phone_hash))
+        earlier = began is not None and row.created_at < began
+        note = ", before the number was this person's; it still held then" if earlier else ""
         yield Entry(
             row.created_at,
             "opt_out",
             row.pk,
-            f"{what} {where}, by {row.source}.",
+            f"{what} {where}, by {row.source}{note}.",
             str(row.evidence.get("recorded_by", "")),
             row.brand_id,
             {"reason": row.reason, "scope": row.scope, "source": row.source},
         )
 
 
-def _lifts(actor: Actor, contact: Contact, mark: Mark | None, limit: int) -> Iterator[Entry]:
-    own = suppressions_visible(actor).filter(phone_hash=contact.phone_hash)
-    rows = SuppressionLift.objects.filter(suppression__in=own).select_related("suppression__brand")
+def _lifts(actor: Actor, person: Person, mark: Mark | None, limit: int) -> Iterator[Entry]:
+    own = spans_q(person.spans, begun="created_at", number="suppression__phone_hash")
+    rows = SuppressionLift.objects.filter(own, suppression__in=suppressions_visible(actor))
+    rows = rows.select_related("suppression__brand")
     for row in before(rows, mark, at="created_at", kind="lift")[:limit]:
         brand = row.suppression.brand
         yield Entry(
@@ -165,10 +180,9 @@ def _lifts(actor: Actor, contact: Contact, mark: Mark | None, limit: int) -> Ite
         )
 
 
-def _opt_ins(actor: Actor, contact: Contact, mark: Mark | None, limit: int) -> Iterator[Entry]:
-    rows = DoubleOptIn.objects.filter(
-        phone_hash=contact.phone_hash, brand__in=brands_visible(actor)
-    ).select_related("brand")
+def _opt_ins(actor: Actor, person: Person, mark: Mark | None, limit: int) -> Iterator[Entry]:
+    own = spans_q(person.spans, begun="requested_at", ended=("ended_at",))
+    rows = DoubleOptIn.objects.filter(own, brand__in=brands_visible(actor)).select_related("brand")
     for row in before(rows, mark, at="requested_at", kind="opt_in")[:limit]:
         yield Entry(
             row.requested_at,
@@ -181,8 +195,8 @@ def _opt_ins(actor: Actor, contact: Contact, mark: Mark | None, limit: int) -> I
         )
 
 
-def _events(actor: Actor, contact: Contact, mark: Mark | None, limit: int) -> Iterator[Entry]:
-    rows = ContactEvent.objects.filter(contact=contact, team__in=teams_visible(actor))
+def _events(actor: Actor, person: Person, mark: Mark | None, limit: int) -> Iterator[Entry]:
+    rows = ContactEvent.objects.filter(contact__in=person.ids, team__in=teams_visible(actor))
     rows = rows.exclude(kind="sms_reply")  # the reply itself is an entry
     for row in before(rows, mark, at="occurred_at", kind="event")[:limit]:
         kind = row.kind.removeprefix("custom:").replace("_", " ")
@@ -198,8 +212,9 @@ def _events(actor: Actor, contact: Contact, mark: Mark | None, limit: int) -> It
         )
 
 
-def _lists(actor: Actor, contact: Contact, mark: Mark | None, limit: int) -> Iterator[Entry]:
-    rows = AudienceMember.objects.filter(contact=contact, audience__in=audiences_visible(actor))
+def _lists(actor: Actor, person: Person, mark: Mark | None, limit: int) -> Iterator[Entry]:
+    lists = audiences_visible(actor)
+    rows = AudienceMember.objects.filter(contact__in=person.ids, audience__in=lists)
     for row in before(rows.select_related("audience"), mark, at="added_at", kind="list")[:limit]:
         yield Entry(
             row.added_at,
@@ -212,12 +227,12 @@ def _lists(actor: Actor, contact: Contact, mark: Mark | None, limit: int) -> Ite
         )
 
 
-def _imports(actor: Actor, contact: Contact, mark: Mark | None, limit: int) -> Iterator[Entry]:
-    touched = ImportUndo.objects.filter(contact_id=contact.pk).values_list("job_id", "changes")
-    changes = dict(touched[:200])
-    made = contact.source.removeprefix("import:")
-    if contact.source.startswith("import:") and made.isdecimal() and len(made) < 18:
-        changes.setdefault(int(made), {})
+def _imports(actor: Actor, person: Person, mark: Mark | None, limit: int) -> Iterator[Entry]:
+    touched = ImportUndo.objects.filter(contact_id__in=person.ids).order_by("-pk")
+    changes = dict(reversed(touched.values_list("job_id", "changes")[:200]))
+    for source in Contact.objects.filter(pk__in=person.ids).values_list("source", flat=True):
+        if made := _MADE.fullmatch(source):
+            changes.setdefault(int(made[1]), {})
     rows = imports_visible(actor).filter(pk__in=changes, started_at__isnull=False)
     for row in before(rows, mark, at="started_at", kind="import")[:limit]:
         yield _import(row, changes[row.pk])
@@ -238,12 +253,12 @@ def _import(row: ImportJob, changes: dict[str, Any]) -> Entry:
     )
 
 
-def _acts(actor: Actor, contact: Contact, mark: Mark | None, limit: int) -> Iterator[Entry]:
+def _acts(actor: Actor, person: Person, mark: Mark | None, limit: int) -> Iterator[Entry]:
     consents = ConsentEvent.objects.filter(
-        contact=contact, brand__in=brands_visible(actor), evidence_file_id__isnull=False
+        contact__in=person.ids, brand__in=brands_visible(actor), evidence_file_id__isnull=False
     )
     documents = consents.order_by("-pk").values_list("pk", flat=True)[:_DOCUMENTS_MOST]
-    own = Q(object_type="contacts.contact", object_id=str(contact.pk))
+    own = Q(object_type="contacts.contact", object_id__in=[str(pk) for pk in person.ids])
     fetched = Q(
         object_type="contacts.consentevent",
         object_id__in=[str(pk) for pk in documents],
@@ -268,7 +283,8 @@ def _act(row: AuditEntry) -> str:
     if row.operation == "contacts.upsert":
         if row.facts.get("created"):
             return "The contact was made"
-        fields = ", ".join(str(name).replace("_", " ") for name in row.facts.get("changed", []))
+        names = row.facts.get("details", row.facts.get("changed", []))
+        fields = ", ".join(str(name).replace("_", " ") for name in names)
         return f"{_ACTS[row.operation]} ({fields})" if fields else _ACTS[row.operation]
     if row.operation == "contacts.consent_proof" and row.facts.get("full_numbers"):
         return "A proof pack with the full number was made"
@@ -277,7 +293,10 @@ def _act(row: AuditEntry) -> str:
 
 # Facts that were too long to keep are only a hash: what may have changed something is told.
 _CHANGED = (
-    Q(facts__created=True) | Q(facts__changed__0__isnull=False) | Q(facts__has_key="facts_hash")
+    Q(facts__created=True)
+    | Q(facts__details__0__isnull=False)
+    | Q(facts__changed__0__isnull=False) & ~Q(facts__has_key="details")
+    | Q(facts__has_key="facts_hash")
 )
 _PLAIN = _ACTS.keys() - {"contacts.reveal", "contacts.upsert"}
 _TOLD = (
@@ -287,8 +306,25 @@ _TOLD = (
 )
 """One entry an act: a number that a proof or an export gives out is also counted by an entry of its
 own, and a call of contacts.reveal has one beside those of the single numbers. An upsert that changed
-nothing is no act.
+nothing is no act, and a change of the number is told by `_numbers`.
 """
+
+
+def _numbers(actor: Actor, person: Person, mark: Mark | None, limit: int) -> Iterator[Entry]:
+    rows = FormerNumber.objects.filter(contact__in=person.ids)
+    for row in before(rows, mark, at="until", kind="number")[:limit]:
+        was = f"it was {phone_mask(row.phone)} until then" if row.phone else "the former is unknown"
+        yield Entry(
+            row.until,
+            "number",
+            row.pk,
+            f"The number changed; {was}.",
+            row.changed_by,
+            None,
+            {"known_by": row.known_by},
+        )
+
+
 _SOURCES: Final[dict[str, Source]] = {
     "change": _acts,
     "consent": _consents,
@@ -296,6 +332,7 @@ _SOURCES: Final[dict[str, Source]] = {
     "import": _imports,
     "lift": _lifts,
     "list": _lists,
+    "number": _numbers,
     "opt_in": _opt_ins,
     "opt_out": _opt_outs,
 }

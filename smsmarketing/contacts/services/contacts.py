@@ -10,7 +10,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from smsmarketing.contacts.models import Contact
+from smsmarketing.contacts.models import Contact, FormerNumber
 from smsmarketing.contacts.phones import hash_key_id, phone_hash
 from smsmarketing.contacts.rules.contact_fields import OBJECT_FIELDS, TEXT_FIELDS
 from smsmarketing.contacts.rules.phone import Phone
@@ -36,6 +36,7 @@ def contact_upsert(
     changes: Mapping[str, Any],
     brand_id: int,
     source: str,
+    by: str = "",
     restores: bool = False,
     now: datetime | None = None,
 ) -> Upserted:
@@ -47,14 +48,15 @@ def contact_upsert(
     customer_group, tags (the whole set), add_tags, remove_tags, custom and crm_keys (merged; None
     removes a key). The contact gets a send state for the brand; never a consent. One in the trash
     stays there, whoever put it there (docs/adr/0046), unless `restores`: the person themselves came
-    back ("restored" is then among the changes). The version grows when anything changed. Raises Conflict when the new
-    number belongs to another contact.
+    back ("restored" is then among the changes). `by` is who asks, for the story. The
+    version grows when anything changed. Raises Conflict when the new number belongs to another
+    contact.
     """
     now = now or timezone.now()
     created = False
     if contact is not None:
         row = Contact.objects.select_for_update().get(pk=contact.pk)
-        changed = _number_change(row, phone, now=now) if phone else ()
+        changed = _number_change(row, phone, by=by, now=now) if phone else ()
     else:
         if phone is None:
             raise InvalidInput(
@@ -110,7 +112,7 @@ def _row_for(phone: Phone, *, source: str, now: datetime) -> tuple[Contact, bool
     return row, True
 
 
-def _number_change(row: Contact, phone: Phone, *, now: datetime) -> tuple[str, ...]:
+def _number_change(row: Contact, phone: Phone, *, by: str, now: datetime) -> tuple[str, ...]:
     if phone.e164 == row.phone:
         return ()
     if Contact.objects.filter(phone=phone.e164).exclude(pk=row.pk).exists():
@@ -119,6 +121,16 @@ def _number_change(row: Contact, phone: Phone, *, now: datetime) -> tuple[str, .
             field_errors={"phone": "The number belongs to another contact."},
         )
     consents_void(row, now=now)
+    earlier = FormerNumber.objects.filter(contact=row).order_by("-until", "-pk").first()
+    FormerNumber.objects.create(
+        contact=row,
+        phone=row.phone,
+        phone_hash=row.phone_hash,
+        hash_key=row.hash_key,
+        since=earlier.until if earlier else None,
+        until=now,
+        changed_by=by[:80],
+    )
     row.phone = phone.e164
     row.phone_hash = phone_hash(phone.e164)
     row.hash_key = hash_key_id()

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from smsmarketing.contacts.models import Contact
+from smsmarketing.contacts.selectors.numbers import Person
 from smsmarketing.contacts.selectors.timeline import Entry, Mark, before
 from smsmarketing.gateways.selectors.visibility import inbound_visible, messages_visible
 from smsmarketing.operations.types import Actor
 
 
 def contact_messages(
-    actor: Actor, contact: Contact, mark: Mark | None, limit: int
+    actor: Actor, person: Person, mark: Mark | None, limit: int
 ) -> Iterator[Entry]:
-    """Messages to the contact and what became of them, without their texts."""
-    rows = messages_visible(actor).filter(contact_id=contact.pk).select_related("batch__brand")
+    """Messages to the person, under former numbers too, and what became of them; not their texts."""
+    rows = messages_visible(actor).filter(contact_id__in=person.ids).select_related("batch__brand")
     for row in before(rows, mark, at="created_at", kind="message")[:limit]:
         batch = row.batch
         why = f" ({row.reason.replace('_', ' ')})" if row.reason else ""
@@ -30,11 +30,9 @@ def contact_messages(
         )
 
 
-def contact_replies(
-    actor: Actor, contact: Contact, mark: Mark | None, limit: int
-) -> Iterator[Entry]:
+def contact_replies(actor: Actor, person: Person, mark: Mark | None, limit: int) -> Iterator[Entry]:
     """What the person wrote, and what it was taken for."""
-    rows = inbound_visible(actor).filter(contact_id=contact.pk)
+    rows = inbound_visible(actor).filter(contact_id__in=person.ids)
     for row in before(rows, mark, at="stored_at", kind="reply")[:limit]:
         said = f"\u201c{row.text[:160]}\u201d" if row.text else "(text removed)"
         yield Entry(

@@ -26,6 +26,7 @@ from smsmarketing.contacts.models import (
 )
 from smsmarketing.contacts.phones import phone_hash, phone_hashes
 from smsmarketing.contacts.services.double_opt_in import double_opt_ins_erase
+from smsmarketing.contacts.services.erasing.former import former_forget, former_of
 from smsmarketing.contacts.services.erasing.jobs import words_of
 from smsmarketing.contacts.services.outbound import erasure_emit
 from smsmarketing.contacts.services.states import send_state_refresh
@@ -38,6 +39,7 @@ from smsmarketing.operations.jobs import enqueue
 PERSON_ASKED: Final = ("data_subject_request",)
 """Erasures that are the person's own wish, and with it a withdrawal."""
 _KEPT = {"id", "country", "created_at", "version", "phone_hash", "phone", "trashed_at"}
+_FORGOTTEN: Final = (ContactEvent, EventSummary, AudienceMember, ImportUndo)
 _EVIDENCE_KEPT: Final = (
     *("inbound_id", "level", "keyword", "list_version", "sender_id", "gateway_id", "received_at"),
     *("stored_at", "said_at", "surface", "recorded_by", "taken_over_from", "erasure", "import_job"),
@@ -81,7 +83,7 @@ def person_erase(
     now = now or timezone.now()
     rows = _rows(phone, contact)
     phones = sorted({row.phone for row in rows if row.phone} | ({phone} if phone else set()))
-    for number in phones:
+    for number in sorted({*phones, *former_of(rows).free}):
         _number_lock(number)
     ids = sorted(row.pk for row in rows)
     rows = list(Contact.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
@@ -89,35 +91,50 @@ def person_erase(
         return Erased()
     if not {row.phone for row in rows if row.phone} <= set(phones):
         raise Conflict("The number changed at this moment. Repeat the call.", retry_after_s=1)
+    former = former_of(rows)  # somebody may have got one meanwhile
     done = Erased(contact_ids=ids)
     if category in PERSON_ASKED:
         done.suppressions_added = _withdraw(phones, ids, now)
     hashes = _hashes(phones, rows)
-    done.suppressions_kept = _suppressions_reduce(phones, hashes)
+    own = Q(phone_hash__in=hashes) | Q(phone__in=phones) | Q(contact__in=ids)
+    done.suppressions_kept = _suppressions_reduce(own | former.blocks)
+    former_forget(former, ids, phones)
     _ledger_reduce(ids)
     words = _words(rows)
     _tell(rows)
-    own = {number: bytes(row.phone_hash) for row in rows for number in [row.phone] if number}
+    hash_of = {number: bytes(row.phone_hash) for row in rows for number in [row.phone] if number}
     for row in rows:
         _profile_clear(row, now)
-    for model in (ContactEvent, EventSummary, AudienceMember, ImportUndo):
+    for model in _FORGOTTEN:
         model._default_manager.filter(contact_id__in=ids).delete()
     double_opt_ins_erase(hashes)
     _states_forget(ids, now)
-    for number in phones:
+    _jobs_make(
+        done,
+        dict.fromkeys(phones, ids) | {number: [] for number in former.free},
+        hash_of,
+        words=words,
+        category=category,
+        reference=reference,
+        requested_by=requested_by,
+        created_at=now,
+    )
+    return done
+
+
+def _jobs_make(
+    done: Erased, numbers: dict[str, list[int]], hash_of: dict[str, bytes], **said: Any
+) -> None:
+    """A job for each number with the contacts that go with it: that of a former number is about the
+    number alone, the contact goes with its present one.
+    """
+    for number, contact_ids in numbers.items():
+        hashed = hash_of.get(number) or phone_hash(number)
         job = EraseJob.objects.create(
-            phone=number,
-            phone_hash=own.get(number) or phone_hash(number),
-            contact_ids=ids,
-            words=words,
-            category=category,
-            reference=reference,
-            requested_by=requested_by,
-            created_at=now,
+            phone=number, phone_hash=hashed, contact_ids=contact_ids, **said
         )
         done.job_ids.append(job.pk)
         enqueue("contacts.erase_work", job_id=job.pk)
-    return done
 
 
 def _rows(phone: str | None, contact: Contact | None) -> list[Contact]:
@@ -180,18 +197,19 @@ def _withdraw(phones: Sequence[str], contact_ids: Sequence[int], now: datetime) 
     return len(phones) * len(brands or [None])
 
 
-def _suppressions_reduce(phones: Sequence[str], hashes: Sequence[bytes]) -> int:
+def _suppressions_reduce(which: Q) -> int:
     """Keep hash, reason, scope and dates; forget the number and what was said [R-4.11]."""
     kept = ", ".join(f"'{key}'" for key in _EVIDENCE_KEPT)
+    ids = list(Suppression.objects.filter(which).values_list("pk", flat=True))
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             UPDATE contacts_suppression SET phone = NULL, contact_id = NULL, evidence = COALESCE(
                 (SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(evidence) e
                     WHERE e.key IN ({kept})), '{{}}')
-            WHERE phone_hash = ANY(%s) OR phone = ANY(%s)
+            WHERE id = ANY(%s)
             """,  # noqa: S608 - fixed words only
-            [list(hashes), list(phones)],
+            [ids],
         )
         return int(cursor.rowcount)
 

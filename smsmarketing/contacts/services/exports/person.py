@@ -7,6 +7,8 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
+from django.db.models import Q
+
 from smsmarketing.accounts.models import Brand
 from smsmarketing.contacts import selectors
 from smsmarketing.contacts.models import (
@@ -16,14 +18,14 @@ from smsmarketing.contacts.models import (
     ContactEvent,
     DoubleOptIn,
     EventSummary,
+    FormerNumber,
     ImportUndo,
     SendState,
     Suppression,
 )
-from smsmarketing.contacts.phones import phone_hashes
 from smsmarketing.contacts.rules.proof_words import time_text, word_of
-from smsmarketing.contacts.selectors.merged import merged_ids
-from smsmarketing.contacts.services.proof.rows import audit_rows
+from smsmarketing.contacts.selectors.numbers import Person, person_of, spans_q, suppression_then
+from smsmarketing.contacts.services.proof.rows import audit_rows, suppressions_once
 
 FORMAT = "smsmarketing.person/1"
 _LEFT_OUT = {"phone_hash", "token_hash"}
@@ -40,26 +42,28 @@ def person_gather(
     """What the brands hold about the contact, in plain values: profile, consents with their exact
     texts, blocks, messages, replies, events, lists, imports and the audit entries about it.
     """
-    ids = merged_ids(contact.pk)
+    person = person_of(contact)
+    ids = person.ids
     brand_ids = [brand.pk for brand in brands]
     team_ids = sorted({brand.team_id for brand in brands})
-    hashes = phone_hashes(contact.phone) if contact.phone else []
-    hashes.append(bytes(contact.phone_hash))
     own = {"contact_id__in": ids, "brand_id__in": brand_ids}
-    blocks = Suppression.objects.filter(phone_hash__in=hashes)
     content: dict[str, Any] = {
         "format": FORMAT,
         "made": {"at": _plain(now), "reason": reason, "note": _NOTE},
         "brands": [{"brand_id": brand.pk, "name": brand.name} for brand in brands],
         "profile": [_row(row) for row in Contact.objects.filter(pk__in=ids).order_by("pk")],
         "may_be_texted": _rows(SendState.objects.filter(**own).order_by("pk")),
+        "former_numbers": _rows(
+            FormerNumber.objects.filter(contact__in=ids).order_by("until", "pk")
+        ),
         "consents": _rows(ConsentEvent.objects.filter(**own).order_by("pk")),
         "requests_to_confirm": _rows(
-            DoubleOptIn.objects.filter(phone_hash__in=hashes, brand_id__in=brand_ids).order_by("pk")
+            DoubleOptIn.objects.filter(
+                spans_q(person.spans, begun="requested_at", ended=("ended_at",)),
+                brand_id__in=brand_ids,
+            ).order_by("pk")
         ),
-        "opt_outs_and_blocks": _rows(
-            (blocks.filter(brand=None) | blocks.filter(brand_id__in=brand_ids)).order_by("pk")
-        ),
+        "opt_outs_and_blocks": _blocks(person, brand_ids),
         "messages": [_messages(contact, brand) for brand in brands],
         "replies": _replies(contact, brand_ids),
         "events": _rows(
@@ -81,6 +85,26 @@ def person_gather(
     }
     content["made"]["shortened"] = _shortened(content)
     return content
+
+
+def _blocks(person: Person, brand_ids: Collection[int]) -> list[dict[str, Any]]:
+    """What stood or stands against the person's numbers. What somebody said who had the number before
+    still holds, so it is told; what was said is not this person's.
+    """
+    own = spans_q(person.spans, begun="created_at", ended=("lifted_at", "expires_at"))
+    rows = Suppression.objects.filter(own).filter(Q(brand=None) | Q(brand_id__in=list(brand_ids)))
+    told = []
+    for row in suppressions_once(list(rows.order_by("pk"))):
+        began = person.began(bytes(row.phone_hash))
+        earlier = began is not None and row.created_at < began
+        shown = _row(suppression_then(row, person.spans))
+        if earlier:
+            shown |= {
+                "evidence": {},
+                "note": "From before the number was yours; it still held then.",
+            }
+        told.append(shown)
+    return told
 
 
 def _shortened(content: Mapping[str, Any]) -> list[str]:

@@ -163,6 +163,13 @@ def document_build(pack: Mapping[str, Any], *, sha256: str, now: datetime) -> by
     _rows(pdf, "Consent ledger", pack["consents"], _consent_title, "No consent event is on record.")
     _rows(
         pdf,
+        "Former numbers of the contact",
+        pack.get("former_numbers", []),
+        lambda row: f"{row['number']}, until {time_text(row['until'])}",
+        "",
+    )
+    _rows(
+        pdf,
         "Double opt-in requests",
         pack.get("double_opt_ins", []),
         lambda row: f"Request {row['no']}: {word_of('state', row['state'])}",

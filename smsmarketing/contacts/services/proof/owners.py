@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, Max, OuterRef
 
 from smsmarketing.accounts.models import Brand
-from smsmarketing.contacts.models import ConsentEvent, Contact, EraseJob, SendState
+from smsmarketing.contacts.models import ConsentEvent, Contact, EraseJob, FormerNumber, SendState
 from smsmarketing.contacts.phones import phone_hashes
 from smsmarketing.contacts.rules.proof import ERASED
 from smsmarketing.contacts.rules.suppressions import IN_TRASH
@@ -30,24 +30,33 @@ class Owners:
 def owners_of(phone: str, brand: Brand, *, at: datetime) -> Owners:
     """The owners of a number, looked up by its fingerprint under every key [R-4.10].
 
-    A change of the number leaves a row in the ledger that bears the old one, and an erasure leaves
-    its job: both tell until when that contact had it.
+    A change of the number leaves a row that bears the old one, in the ledger too when it ended a
+    consent, and an erasure leaves its job: they tell from when and until when that contact had it.
     """
     hashes = phone_hashes(phone)
     until: dict[int, datetime] = {}
+    since: dict[int, datetime] = {}
     ended = ConsentEvent.objects.filter(phone_hash__in=hashes).exclude(direction="granted")
     for contact_id, moment in ended.filter(captured_by="number_changed").values_list(
         "contact_id", "recorded_at"
     ):
         until[contact_id] = max(moment, until.get(contact_id, moment))
+    for former in FormerNumber.objects.filter(phone_hash__in=hashes):
+        until[former.contact_id] = max(former.until, until.get(former.contact_id, former.until))
+        if former.since is not None:
+            since[former.contact_id] = former.since
     for job in EraseJob.objects.filter(phone_hash__in=hashes):
         until.update(dict.fromkeys(job.contact_ids, job.created_at))
     for contact_id in ended.values_list("contact_id", flat=True):
         until.setdefault(contact_id, _NEVER)
     for contact_id in Contact.objects.filter(phone_hash__in=hashes).values_list("pk", flat=True):
         until[contact_id] = _NEVER
+        got = FormerNumber.objects.filter(contact=contact_id).aggregate(at=Max("until"))["at"]
+        if got is not None:
+            since.setdefault(contact_id, got)
     every = _known(list(until), brand)
-    return Owners(every=every, then=_then(every, until, at))
+    began = {row.pk: since.get(row.pk, row.created_at) for row in every}
+    return Owners(every=every, then=_then(every, began, until, at))
 
 
 def _known(contact_ids: Sequence[int], brand: Brand) -> tuple[Contact, ...]:
@@ -58,11 +67,16 @@ def _known(contact_ids: Sequence[int], brand: Brand) -> tuple[Contact, ...]:
     return tuple(rows.filter(Exists(states) | Exists(events)).order_by("created_at", "pk"))
 
 
-def _then(every: Sequence[Contact], until: dict[int, datetime], at: datetime) -> Contact | None:
+def _then(
+    every: Sequence[Contact],
+    began: dict[int, datetime],
+    until: dict[int, datetime],
+    at: datetime,
+) -> Contact | None:
     """Who gave it up first after the moment; when all had given it up by then, who did so last."""
     if not every:
         return None
-    there = [row for row in every if row.created_at <= at] or list(every)
+    there = [row for row in every if began[row.pk] <= at] or list(every)
     later = [row for row in there if until[row.pk] > at]
     if later:
         return min(later, key=lambda row: (until[row.pk], row.pk))

@@ -20,14 +20,21 @@ from smsmarketing.contacts.rules.proof import (
     Verdict,
     sendable_at,
 )
+from smsmarketing.contacts.selectors.numbers import (
+    NumberSpan,
+    number_spans,
+    spans_q,
+    suppression_then,
+)
 from smsmarketing.contacts.services.proof.owners import Owners, gone_at, owners_of
 from smsmarketing.contacts.services.proof.rows import (
     audit_rows,
     consent_row,
     double_opt_in_rows,
+    former_rows,
     messages_of,
     seals_of,
-    suppression_row,
+    suppression_rows,
 )
 from smsmarketing.operations.canonical import canonical_json
 from smsmarketing.operations.types import Actor
@@ -64,8 +71,9 @@ def pack_gather(asked: Asked, *, actor: Actor, now: datetime) -> tuple[dict[str,
     contact = owners.then
     hashes = _hashes(asked, contact)
     events = _events(owners, hashes, asked.brand)
-    blocks = _suppressions(hashes | {bytes(event.phone_hash) for event in events}, asked.brand)
-    number, line_now = _number_at(asked, contact, events)
+    spans = number_spans([contact]) if contact is not None else []
+    blocks = _suppressions(asked, hashes, spans)
+    number, line_now = _number_at(asked, contact, events, spans)
     of_number = hashes if number in hashes else {number}
     own = [event for event in events if contact is not None and event.contact_id == contact.pk]
     verdict = sendable_at(
@@ -86,8 +94,13 @@ def pack_gather(asked: Asked, *, actor: Actor, now: datetime) -> tuple[dict[str,
             consent_row(event, number, full=asked.full) | {"seal": marks.get(event.pk)}
             for event in events
         ],
-        "double_opt_ins": double_opt_in_rows(hashes, asked.brand, full=asked.full),
-        "suppressions": [suppression_row(row, full=asked.full) for row in blocks],
+        "former_numbers": former_rows(spans, full=asked.full),
+        "double_opt_ins": double_opt_in_rows(
+            _theirs(asked, hashes, spans, "requested_at", ("ended_at",)),
+            asked.brand,
+            full=asked.full,
+        ),
+        "suppressions": suppression_rows(blocks, full=asked.full),
         "messages": messages_of(contact, asked, now=now),
         "seals": seals,
         "audit": audit_rows(contact),
@@ -167,18 +180,39 @@ def _events(owners: Owners, hashes: set[bytes], brand: Brand) -> list[ConsentEve
     return list(rows.order_by("captured_at", "id"))
 
 
-def _suppressions(hashes: set[bytes], brand: Brand) -> list[Suppression]:
-    rows = Suppression.objects.filter(phone_hash__in=hashes).filter(Q(brand=None) | Q(brand=brand))
-    return list(rows.select_related("lift", "brand").order_by("created_at", "id"))
+def _theirs(
+    asked: Asked,
+    hashes: set[bytes],
+    spans: Sequence[NumberSpan],
+    begun: str,
+    ended: tuple[str, ...],
+) -> Q:
+    """Asked for a number all its rows; and those of the contact's numbers while they were its own: a
+    former number that is somebody else's now tells nothing of that other person.
+    """
+    number = Q(phone_hash__in=hashes) if asked.phone or not spans else Q(pk__in=[])
+    return number | spans_q(spans, begun=begun, ended=ended)
+
+
+def _suppressions(
+    asked: Asked, hashes: set[bytes], spans: Sequence[NumberSpan]
+) -> list[Suppression]:
+    own = _theirs(asked, hashes, spans, "created_at", ("lifted_at", "expires_at"))
+    rows = Suppression.objects.filter(own).filter(Q(brand=None) | Q(brand=asked.brand))
+    found = list(rows.select_related("lift", "brand").order_by("created_at", "id"))
+    return found if asked.phone else [suppression_then(row, spans) for row in found]
 
 
 def _number_at(
-    asked: Asked, contact: Contact | None, events: Sequence[ConsentEvent]
+    asked: Asked,
+    contact: Contact | None,
+    events: Sequence[ConsentEvent],
+    spans: Sequence[NumberSpan],
 ) -> tuple[bytes, str]:
     """The hash of the number at the moment, and its line type.
 
-    Asked for a number, it is that number. Asked for a contact, it is the one the contact had: a
-    change of the number voids the consents of the old one, and those rows tell when [R-4.3].
+    Asked for a number, it is that number. Asked for a contact, it is the one the contact had then
+    [R-4.3].
     """
     if asked.phone:
         hashes = phone_hashes(asked.phone)
@@ -190,9 +224,10 @@ def _number_at(
         return match, contact.line_type if contact is not None and same else "unknown"
     if contact is None:
         raise ValueError("a pack is about a contact or a number")
-    for event in sorted(events, key=lambda row: (row.recorded_at, row.pk)):
-        if event.captured_by == "number_changed" and event.recorded_at > asked.at:
-            return bytes(event.phone_hash), "unknown"
+    former = [(span.until, span.phone_hash) for span in spans if span.until is not None]
+    for until, hashed in sorted(former):
+        if until > asked.at:
+            return hashed, "unknown"
     return bytes(contact.phone_hash), contact.line_type
 
 

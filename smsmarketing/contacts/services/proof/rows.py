@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import Q
+
 from smsmarketing.accounts.models import Brand
 from smsmarketing.contacts import selectors
 from smsmarketing.contacts.models import (
@@ -17,6 +19,7 @@ from smsmarketing.contacts.models import (
     Suppression,
 )
 from smsmarketing.contacts.rules.phone import phone_mask
+from smsmarketing.contacts.selectors.numbers import NumberSpan
 from smsmarketing.contacts.selectors.seals import row_digest, row_is_sealed
 from smsmarketing.operations.models import AuditAnchor, AuditEntry, AuditHead
 
@@ -47,9 +50,9 @@ def consent_row(event: ConsentEvent, number: bytes, *, full: bool) -> dict[str, 
     return row
 
 
-def double_opt_in_rows(hashes: set[bytes], brand: Brand, *, full: bool) -> list[dict[str, Any]]:
-    """The requests to confirm that went to the number, oldest first [R-4.6]."""
-    rows = DoubleOptIn.objects.filter(phone_hash__in=hashes, brand=brand).order_by("pk")
+def double_opt_in_rows(own: Q, brand: Brand, *, full: bool) -> list[dict[str, Any]]:
+    """The requests to confirm that went to the numbers, oldest first [R-4.6]."""
+    rows = DoubleOptIn.objects.filter(own, brand=brand).order_by("pk")
     names = ("state", "purposes", "request_text", "token_hash", "source_url", "asked_by", "reason")
     times = ("requested_at", "sent_at", "expires_at", "ended_at")
     ids = ("form_version_id", "message_id", "reply_inbound_id")
@@ -88,6 +91,42 @@ def seals_of(
         {name: getattr(seals[number], name) for name in (*told, "sealed_at")}
         for number in sorted(seals)
     ]
+
+
+def former_rows(spans: Sequence[NumberSpan], *, full: bool) -> list[dict[str, Any]]:
+    """The numbers the contact had before, oldest first, and until when."""
+    former = [(span.until, span) for span in spans if span.until is not None]
+    return [
+        {
+            "number": "unknown"
+            if not span.phone
+            else span.phone
+            if full
+            else phone_mask(span.phone),
+            "number_fingerprint": span.phone_hash.hex(),
+            "since": span.since,
+            "until": until,
+        }
+        for until, span in sorted(former, key=lambda item: item[0])
+    ]
+
+
+def suppressions_once(rows: Sequence[Suppression]) -> list[Suppression]:
+    """One "no" once: a new key of the hashes gave a known one a second row [R-4.10]. The first has
+    the proof; where only one of them ended both are told.
+    """
+    first = {row.pk: row for row in rows}
+
+    def repeats(row: Suppression) -> bool:
+        before = first.get(row.evidence.get("taken_over_from"))
+        return before is not None and before.lifted_at == row.lifted_at
+
+    return [row for row in rows if not repeats(row)]
+
+
+def suppression_rows(rows: Sequence[Suppression], *, full: bool) -> list[dict[str, Any]]:
+    """What stood against the number, each "no" once."""
+    return [suppression_row(row, full=full) for row in suppressions_once(rows)]
 
 
 def suppression_row(row: Suppression, *, full: bool) -> dict[str, Any]:
@@ -154,7 +193,11 @@ def audit_rows(contact: Contact | None) -> dict[str, Any]:
     if contact is not None:
         entries = AuditEntry.objects.filter(
             object_type="contacts.contact", object_id=str(contact.pk)
-        ).exclude(operation__in=("contacts.get", "contacts.timeline"))
+        )
+        # A number that a proof or an export gave out has an entry beside the act's own.
+        entries = entries.exclude(operation__in=("contacts.get", "contacts.timeline")).exclude(
+            outcome="revealed", operation__in=("contacts.consent_proof", "contacts.export_person")
+        )
     return {
         "chain_head": {"seq": head.seq, "hash": head.hash},
         "newest_anchor": None

@@ -22,7 +22,15 @@ from smsmarketing.contacts.models import (
     SendState,
 )
 from smsmarketing.contacts.rules.events import Fact
-from smsmarketing.contacts.services.events import Given, Key, events_record
+from smsmarketing.contacts.rules.phone import phone_parse
+from smsmarketing.contacts.services import contact_upsert
+from smsmarketing.contacts.services.erasing import person_erase
+from smsmarketing.contacts.services.events import (
+    Given,
+    Key,
+    event_summaries_refresh,
+    events_record,
+)
 from smsmarketing.contacts.services.imports import (
     ImportOptions,
     import_create,
@@ -30,6 +38,7 @@ from smsmarketing.contacts.services.imports import (
     import_work,
     upload_store,
 )
+from smsmarketing.contacts.services.merging import contacts_merge, merge_lock
 from smsmarketing.operations.errors import InvalidInput
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -278,3 +287,71 @@ def test_a_file_and_calls_at_the_same_moment_lose_nothing(
         assert order.properties == {"state": "sent" if told else "paid", "amount": "1"}
     summary = EventSummary.objects.get()
     assert (summary.count, summary.amount_sum) == (rows, Decimal(rows))
+
+
+def test_what_is_written_as_a_set_is_what_one_by_one_would_be(
+    people: dict[str, Contact], brand: Brand, user: User
+) -> None:
+    """Figures of fresh events are those that follow from the stored rows, with and without events
+    that were there before.
+    """
+    rows = [
+        (A, "1", "2026-01-05", "paid", "49.90", "EUR"),
+        (A, "2", "2026-03-05", "refunded", "7", ""),
+        (A, "3", "2026-03-05", "sent", "5.50", "eur"),
+        (B, "4", "2026-02-01", "", "", ""),
+        (A, "5", "2026-02-01", "new", "1", "USD"),
+    ]
+    head = "Phone,Order ID,Created at,Status,Total,Currency\n"
+    mapping = {**MAPPING, "Currency": "property:currency"}
+    mapping = {name: mapping[name] for name in head.strip().split(",")}
+    for part in (rows[:3], rows):
+        text = head + "".join(",".join(row) + "\n" for row in part)
+        job = brought_in(created(text, brand, user, mapping=mapping))
+        assert job.counts["create"] == len(part) - (3 if part is rows else 0)
+        held = list(EventSummary.objects.order_by("contact_id").values())
+        with transaction.atomic():
+            event_summaries_refresh([people["a"].pk, people["b"].pk])
+        assert list(EventSummary.objects.order_by("contact_id").values()) == held
+    assert [(row["count"], row["last_state"]) for row in held] == [(4, "sent"), (1, "")]
+    assert list(ContactEvent.objects.values_list("facts", flat=True)) == [[]] * 5
+
+
+def test_what_changed_since_the_dry_run_is_seen(
+    people: dict[str, Contact], brand: Brand, user: User
+) -> None:
+    """One contact was merged away, one erased, one event told by a call: nothing is lost or doubled."""
+    text = HEAD + "".join(
+        f"{phone},,{number},2026-01-05,,paid,{number},\n"
+        for number, phone in enumerate([A, B, C, A, "+447400222333"], start=1)
+    )
+    with transaction.atomic():
+        contact_upsert(phone_parse("+447400222333"), changes={}, brand_id=brand.pk, source="test")
+    job = created(text, brand, user, mapping=MAPPING)
+    import_work(job.pk)
+    assert ImportJob.objects.get(pk=job.pk).counts["create"] == 5
+    now = timezone.now()
+    with transaction.atomic():
+        kept, other = sorted(
+            merge_lock([people["b"].pk, people["c"].pk]), key=lambda each: each.phone == C
+        )
+        contacts_merge(kept, other, recorded_by="test", now=now)
+        fact = Fact(now, now, now, {"state": "sent"})
+        events_record(
+            brand.team_id,
+            [Given(contact_id=people["a"].pk, key=Key("shop", "order", "4"), fact=fact)],
+        )
+        person_erase(phone="+447400222333", category="test_data")
+    job = brought_in(ImportJob.objects.get(pk=job.pk))
+    assert (job.state, job.counts["create"], job.counts["change"]) == ("done", 3, 1)
+    assert list(job.rejects.values_list("row_number", "code")) == [(6, "CONTACT_UNKNOWN")]
+    events = ContactEvent.objects.order_by("external_id")
+    assert list(events.values_list("contact_id", "external_id")) == [
+        (people["a"].pk, "1"),
+        (kept.pk, "2"),
+        (kept.pk, "3"),
+        (people["a"].pk, "4"),
+    ]
+    assert events.get(external_id="4").properties == {"state": "sent", "amount": "4"}
+    sums = dict(EventSummary.objects.values_list("contact_id", "amount_sum"))
+    assert sums == {people["a"].pk: Decimal(5), kept.pk: Decimal(5)}

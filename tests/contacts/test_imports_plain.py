@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +12,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from smsmarketing.contacts.phones import phone_hasher
+from smsmarketing.contacts.rules.custom_values import Declared
 from smsmarketing.contacts.rules.import_rows import Plan, Reject, RowReader
+from smsmarketing.contacts.services.imports.plain_events import PlainEvents
 from smsmarketing.contacts.services.imports.plain_rows import PlainRows
 from smsmarketing.contacts.services.imports.staging import Stage, cell_writers, row_encoder
 
@@ -78,8 +81,52 @@ CELLS = [
 ]
 
 
-def careful(block: list[tuple[int, list[str]]]) -> list[str | None]:
-    reader, encode = RowReader(PLAN), row_encoder(STAGE)
+EVENT_COLUMNS = (
+    "phone",
+    "customer_key",
+    "external_id",
+    "occurred_at",
+    "updated_at",
+    "property:items",
+    "property:state",
+    "property:amount",
+    "property:currency",
+    "property:size",
+    "property:colour",
+    "source",
+)
+EVENT_PLAN = replace(
+    PLAN,
+    kind="events",
+    columns=tuple((index, name, name) for index, name in enumerate(EVENT_COLUMNS)),
+    width=len(EVENT_COLUMNS),
+    headers={name: name for name in EVENT_COLUMNS},
+    declared_events={
+        "order": {
+            "size": Declared("size", "number"),
+            "colour": Declared("colour", "choice", choices=("Red",)),
+        }
+    },
+)
+EVENT_FIELDS = (
+    "customer_key",
+    "external_id",
+    "kind",
+    "occurred_at",
+    "properties",
+    "source",
+    "updated_at",
+)
+EVENT_STAGE = Stage(job_id=1, fields=EVENT_FIELDS, custom=False, crm=False, row_evidence=False)
+TIMES = ["", " ", "2026-01-05T10:00:00Z", "2026-01-05", "2026-01-05 11:00:00+02:00", "31.12.2025"]
+TIMES += ["2026-01-05T10:00:00.5", "2199-01-01", "1999-01-01", "01/02/2026", "46000", "=A1"]
+NUMBERS = ["12.50", "007", "1,50", "-3", "1e9", "red", "RED", "blue", "Paid now", "eur", "EURO"]
+
+
+def careful(
+    block: list[tuple[int, list[str]]], plan: Plan = PLAN, stage: Stage = STAGE
+) -> list[str | None]:
+    reader, encode = RowReader(plan), row_encoder(stage)
     answers = [reader.read(cells, number) for number, cells in block]
     return [None if isinstance(each, Reject) else encode(each) for each in answers]
 
@@ -101,6 +148,51 @@ def test_a_row_is_written_the_same_on_both_lanes(rows: list[tuple[str, list[str]
     for _ in range(2):  # the second time every cell is known
         for fast, slow in zip(plain.texts(block), careful(block), strict=True):
             assert fast is None or fast == slow
+
+
+@hypothesis_settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(PHONES),
+            st.sampled_from(["", " ", "c-1", "a\tb", "=x"]),
+            st.sampled_from(["", "1001", "#10-2", "x\\N", " "]),
+            st.sampled_from(TIMES),
+            st.sampled_from(TIMES),
+            *[st.sampled_from(CELLS + NUMBERS) | st.text(max_size=9)] * 6,
+            st.sampled_from(["", "shop", "b\\c"]),
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_an_event_is_written_the_same_on_both_lanes(rows: list[tuple[str, ...]]) -> None:
+    block = [(number, list(cells)) for number, cells in enumerate(rows, start=2)]
+    plain = PlainEvents(RowReader(EVENT_PLAN))
+    for _ in range(2):
+        slow = careful(block, EVENT_PLAN, EVENT_STAGE)
+        for fast, line in zip(plain.texts(block), slow, strict=True):
+            assert fast is None or fast == line
+
+
+def test_clean_events_take_the_fast_lane() -> None:
+    block = [
+        (
+            row,
+            [
+                *((f"+44740012{row:04}", "") if row % 3 else ("", f"c-{row}")),
+                f"o-{row}",
+                f"2026-01-05T10:00:{row % 60:02}Z",
+                "2026-02-05" if row % 2 else "",
+                *(["", "Paid now", f"{row}.50", "eur", "42", "red"] if row % 5 else [""] * 6),
+                "shop" if row % 7 else "",
+            ],
+        )
+        for row in range(3000)
+    ]
+    texts = PlainEvents(RowReader(EVENT_PLAN)).texts(block)
+    assert texts == careful(block, EVENT_PLAN, EVENT_STAGE)
+    assert None not in texts
 
 
 def test_clean_rows_take_the_fast_lane() -> None:

@@ -18,12 +18,12 @@ from smsmarketing.contacts.rules.events import (
     facts_known,
     facts_stored,
 )
-from smsmarketing.contacts.services.events.summaries import summaries_derive, summaries_lock
+from smsmarketing.contacts.services.events.summaries import (
+    SUMMARY_KEYS,
+    summaries_derive,
+    summaries_lock,
+)
 
-_KEYS = """
-    SELECT DISTINCT %(team)s::bigint AS team_id, g.contact_id, g.kind
-    FROM unnest(%(contacts)s::bigint[], %(kinds)s::text[]) AS g(contact_id, kind)
-"""
 # KEY SHARE: erasing and merging take the row for themselves and wait, or come first; a change of
 # consent does not wait.
 _CONTACTS = """
@@ -141,7 +141,7 @@ def events_record(
         "contacts": [given[place].contact_id for place in places],
         "kinds": [given[place].key.kind for place in places],
     }
-    summaries = summaries_lock(_KEYS, keys)
+    summaries = summaries_lock(SUMMARY_KEYS, keys)
     for _ in range(_TRIES):
         places = _round(team_id, given, places, answers, now)
         if not places:

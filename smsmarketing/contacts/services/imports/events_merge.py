@@ -11,66 +11,90 @@ from django.db import connection
 from smsmarketing.contacts.models import ImportJob
 from smsmarketing.contacts.rules.events import Fact
 from smsmarketing.contacts.rules.import_rows import Plan, Reject
-from smsmarketing.contacts.services.events import Given, Key, events_record
+from smsmarketing.contacts.services.events import (
+    Given,
+    Key,
+    events_record,
+    events_record_fresh,
+)
 from smsmarketing.contacts.services.imports.staging import Stage, rejects_copy
 
 MERGE_EVENTS: Final = 5_000
-"""Events a transaction: erasing or merging one of their contacts waits that long; a STOP does not."""
+"""Events a transaction of those that are put together here: erasing or merging one of their contacts
+waits that long; a STOP does not."""
 
 _OF_TEAM = (
     "c.erased_at IS NULL AND EXISTS (SELECT 1 FROM contacts_sendstate t"
     " JOIN accounts_brand b ON b.id = t.brand_id"
     " WHERE t.contact_id = c.id AND b.team_id = %(team)s)"
 )
-_FOUND = f"""
-    SELECT s.line, COALESCE(p.id, k.id) AS contact_id, COALESCE(k.several, FALSE) AS several
-    FROM {{stage}} s
-    LEFT JOIN LATERAL (SELECT c.id FROM contacts_contact c
-        WHERE s.phone <> '' AND c.phone = s.phone AND {_OF_TEAM}) p ON TRUE
-    LEFT JOIN LATERAL (SELECT min(c.id) AS id, count(*) > 1 AS several FROM contacts_contact c
-        WHERE s.phone = '' AND c.customer_key = s.customer_key AND c.customer_key <> ''
+_PEOPLE = f"""
+    people AS MATERIALIZED (
+        SELECT c.phone, c.id FROM (SELECT DISTINCT phone FROM {{stage}} WHERE phone <> '') d
+        JOIN contacts_contact c ON c.phone = d.phone WHERE {_OF_TEAM}
+    ), customers AS MATERIALIZED (
+        SELECT c.customer_key, min(c.id) AS id, count(*) > 1 AS several
+        FROM (SELECT DISTINCT customer_key FROM {{stage}} WHERE phone = '') d
+        JOIN contacts_contact c ON c.customer_key = d.customer_key AND c.customer_key <> ''
             AND c.merged_into_id IS NULL
-            AND {_OF_TEAM}) k ON TRUE
+        WHERE {_OF_TEAM} GROUP BY c.customer_key
+    ), repeated AS MATERIALIZED (
+        SELECT source, kind, external_id FROM {{stage}} GROUP BY source, kind, external_id
+        HAVING count(*) > 1
+    )
 """  # noqa: S608 - fixed words only
-_TODO = """
-    INSERT INTO {todo} (seq, line, action, contact_id)
-    SELECT row_number() OVER (PARTITION BY a.action = 'unchanged' ORDER BY a.contact_id, a.line),
+# `create` stands first: events that nobody knows and that stand in the file once, so that they can be
+# written as a set; `build` are made from several rows.
+_TODO = f"""
+    INSERT INTO {{todo}} (seq, line, action, contact_id)
+    WITH {_PEOPLE}
+    SELECT row_number() OVER (PARTITION BY a.action IN ('unchanged', 'unknown', 'ambiguous')
+            ORDER BY a.action <> 'create', a.contact_id, a.line),
         a.line, a.action, a.contact_id
     FROM (
-        SELECT s.line, f.contact_id, CASE WHEN e.id IS NULL THEN 'create'
-            WHEN e.contact_id = f.contact_id AND e.facts = '[]' AND e.updated_at = s.updated_at
-                AND e.occurred_at = s.occurred_at AND e.properties = s.properties
-                THEN 'unchanged' ELSE 'change' END AS action
-        FROM ({found}) f JOIN {stage} s ON s.line = f.line
+        SELECT s.line, COALESCE(p.id, k.id) AS contact_id, CASE
+            WHEN k.several THEN 'ambiguous'
+            WHEN COALESCE(p.id, k.id) IS NULL THEN 'unknown'
+            WHEN e.id IS NULL AND r.kind IS NULL THEN 'create'
+            WHEN e.id IS NULL THEN 'build'
+            WHEN e.contact_id = COALESCE(p.id, k.id) AND e.facts = '[]'
+                AND e.updated_at = s.updated_at AND e.occurred_at = s.occurred_at
+                AND e.properties = s.properties THEN 'unchanged' ELSE 'change' END AS action
+        FROM {{stage}} s
+        LEFT JOIN people p ON p.phone = s.phone
+        LEFT JOIN customers k ON s.phone = '' AND k.customer_key = s.customer_key
+        LEFT JOIN repeated r ON r.source = s.source AND r.kind = s.kind
+            AND r.external_id = s.external_id
         LEFT JOIN contacts_contactevent e ON e.team_id = %(team)s AND e.source = s.source
             AND e.kind = s.kind AND e.external_id = s.external_id
-        WHERE f.contact_id IS NOT NULL AND NOT f.several
     ) a
-"""
+"""  # noqa: S608 - fixed words only
 _REJECTS = """
     INSERT INTO contacts_importreject (job_id, row_number, field, code, message, row)
-    SELECT %(job)s, f.line, CASE WHEN s.phone <> '' THEN %(phone)s ELSE %(customer)s END,
-        CASE WHEN f.several THEN 'CONTACT_AMBIGUOUS' ELSE 'CONTACT_UNKNOWN' END,
-        CASE WHEN f.several THEN 'Several contacts have this customer id. Give the phone number.'
+    SELECT %(job)s, t.line, CASE WHEN s.phone <> '' THEN %(phone)s ELSE %(customer)s END,
+        CASE t.action WHEN 'ambiguous' THEN 'CONTACT_AMBIGUOUS' ELSE 'CONTACT_UNKNOWN' END,
+        CASE t.action WHEN 'ambiguous'
+            THEN 'Several contacts have this customer id. Give the phone number.'
             ELSE 'The team has no such contact. Import the contacts first.' END, '[]'
-    FROM ({found}) f JOIN {stage} s ON s.line = f.line
-    WHERE f.contact_id IS NULL OR f.several
+    FROM {todo} t JOIN {stage} s ON s.line = t.line
+    WHERE t.action IN ('unknown', 'ambiguous')
 """
+_NOT_TODO = "DELETE FROM {todo} WHERE action IN ('unknown', 'ambiguous')"
 _CHUNK = """
     SELECT s.line, t.contact_id, s.kind, s.external_id, s.source, s.occurred_at, s.updated_at,
         s.properties::text
     FROM {todo} t JOIN {stage} s ON s.line = t.line
     WHERE t.action <> 'unchanged' AND t.seq > %(after)s AND t.seq <= %(upto)s ORDER BY t.seq
 """
+_FRESH = """
+    SELECT t.contact_id, s.kind, s.external_id, s.source, s.occurred_at, s.updated_at, s.properties
+    FROM {todo} t JOIN {stage} s ON s.line = t.line
+    WHERE t.action <> 'unchanged' AND t.seq > %(after)s AND t.seq <= %(upto)s
+"""
 
 
 def _sql(statement: str, stage: Stage) -> str:
-    found = _FOUND.replace("{stage}", stage.table)
-    return (
-        statement.replace("{found}", found)
-        .replace("{stage}", stage.table)
-        .replace("{todo}", stage.todo)
-    )
+    return statement.replace("{stage}", stage.table).replace("{todo}", stage.todo)
 
 
 def events_compare(cursor: Any, stage: Stage, job: ImportJob, plan: Plan) -> int:
@@ -83,9 +107,11 @@ def events_compare(cursor: Any, stage: Stage, job: ImportJob, plan: Plan) -> int
     }
     job.rejects.filter(code__in=("CONTACT_UNKNOWN", "CONTACT_AMBIGUOUS")).delete()
     cursor.execute(f"ALTER TABLE {stage.todo} ADD COLUMN contact_id bigint")
-    cursor.execute(_sql(_REJECTS, stage), params)
     cursor.execute(_sql(_TODO, stage), params)
-    return int(cursor.rowcount)
+    todo = int(cursor.rowcount)
+    cursor.execute(_sql(_REJECTS, stage), params)
+    cursor.execute(_sql(_NOT_TODO, stage))
+    return todo - int(cursor.rowcount)
 
 
 def events_counted(cursor: Any, stage: Stage, job: ImportJob, todo: int) -> dict[str, int]:
@@ -98,7 +124,7 @@ def events_counted(cursor: Any, stage: Stage, job: ImportJob, todo: int) -> dict
         "staged": staged,
         "numbers": todo,
         "work": todo - actions.get("unchanged", 0),
-        "create": actions.get("create", 0),
+        "create": actions.get("create", 0) + actions.get("build", 0),
         "change": actions.get("change", 0),
         "unchanged": actions.get("unchanged", 0),
         "rejected": rows - todo,
@@ -108,9 +134,16 @@ def events_counted(cursor: Any, stage: Stage, job: ImportJob, todo: int) -> dict
 
 
 def events_chunk(
-    stage: Stage, job: ImportJob, plan: Plan, *, after: int, upto: int, now: datetime
+    stage: Stage, job: ImportJob, plan: Plan, *, after: int, upto: int, now: datetime, fresh: bool
 ) -> dict[str, int]:
-    """Record the events of one chunk in the caller's transaction."""
+    """Record the events of one chunk in the caller's transaction; `fresh`: nobody knew them when
+    the file was compared.
+    """
+    if fresh:
+        span = {"after": after, "upto": upto}
+        made = events_record_fresh(job.team_id, _sql(_FRESH, stage), span, now=now)
+        if made is not None:
+            return {"create": made}
     with connection.cursor() as cursor:
         cursor.execute(_sql(_CHUNK, stage), {"after": after, "upto": upto})
         rows = cursor.fetchall()

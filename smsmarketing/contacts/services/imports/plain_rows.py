@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from smsmarketing.contacts.phones import phone_hasher
+from smsmarketing.contacts.rules.events import EventRefused
 from smsmarketing.contacts.rules.import_rows import (
     CellRefused,
     Column,
@@ -34,8 +35,24 @@ def text_write(value: Any) -> str:
     return str(value).translate(ESCAPES)
 
 
-class _Cells(dict[str, "str | None"]):
-    """Cell → its text for COPY; None when the careful way must look at it."""
+def number_writer(sourced: str = "") -> Callable[[str], str | None]:
+    """A function that writes what is staged of a clean number: itself, hash, country, line type.
+
+    `sourced`: digits of the consent's source; a number whose end stands there is left to the careful way.
+    """
+    hashed = phone_hasher()
+
+    def write(raw: str) -> str | None:
+        found = phone_plain(raw)
+        if found is None or raw[-TAIL:] in sourced:
+            return None
+        return f"{raw}\t\\\\x{hashed(raw).hex()}\t{found[0]}\t{found[1]}"
+
+    return write
+
+
+class Cells(dict[str, "str | None"]):
+    """Cell of a column → its text for COPY; None when the careful way must look at it."""
 
     def __init__(self, column: Column, write: Callable[[Any], str]) -> None:
         super().__init__()
@@ -53,9 +70,9 @@ class _Cells(dict[str, "str | None"]):
             return cell
         try:
             value = cell_value(self.column, cell) if cell else None
-        except CellRefused:
+            return NULL if value is None else self.write(value)
+        except (CellRefused, EventRefused):
             return None
-        return NULL if value is None else self.write(value)
 
     def all(self, cells: Sequence[str]) -> list[str | None]:
         if len(self) < _KNOWN_MAX:
@@ -79,18 +96,18 @@ class PlainRows:
         ticked = plan.evidence is not None and bool(plan.evidence.checkbox_default)
         self.usable = plan.kind == "contacts" and not plan.row_evidence and not ticked
         self.blank = [""] * plan.width
-        self.hashed = phone_hasher()
-        self.sourced = source_digits(plan.evidence.source_url) if plan.evidence else ""
+        sourced = source_digits(plan.evidence.source_url) if plan.evidence else ""
+        self.number = number_writer(sourced)
         known = {column.name: column for column in reader.columns}
         self.phone = known["phone"].place if self.usable else 0
-        self.fields = [_Cells(known[name], writers[name]) for name in writers if name in known]
+        self.fields = [Cells(known[name], writers[name]) for name in writers if name in known]
         self.objects = [
             [_named(column) for column in reader.columns if column.name.startswith(prefix)]
             for prefix, wanted in (("custom:", custom), ("crm:", crm))
             if wanted
         ]
         self.rest = [
-            _Cells(column, text_write)
+            Cells(column, text_write)
             for column in reader.columns
             if column.apart and column.name != "phone"
         ]
@@ -102,9 +119,9 @@ class PlainRows:
         width, blank = len(self.blank), self.blank
         columns = list(zip(*[c if len(c) == width else blank for _, c in block], strict=True))
         numbers = [str(number) for number, _ in block]
-        pieces = [[self._number(raw) for raw in columns[self.phone]]]
+        pieces = [[self.number(raw) for raw in columns[self.phone]]]
         pieces += [cells.all(columns[cells.column.place]) for cells in self.fields]
-        pieces += [_joined(group, columns) for group in self.objects]
+        pieces += [objects_join(group, columns) for group in self.objects]
         lines: list[str | None] = []
         for row in zip(numbers, *pieces, strict=True):
             try:
@@ -117,29 +134,27 @@ class PlainRows:
                     lines[place] = None
         return lines
 
-    def _number(self, raw: str) -> str | None:
-        found = phone_plain(raw)
-        if found is None or raw[-TAIL:] in self.sourced:
-            return None
-        return f"{raw}\t\\\\x{self.hashed(raw).hex()}\t{found[0]}\t{found[1]}"
 
-
-def _named(column: Column) -> _Cells:
+def _named(column: Column) -> Cells:
     """The cells of a custom field or an id elsewhere, as members of a JSON object."""
     name = column.name.partition(":")[2]
-    return _Cells(
-        column,
-        lambda value: json.dumps({name: value}, ensure_ascii=False)[1:-1].translate(ESCAPES),
-    )
+    return Cells(column, lambda value: members_write({name: value}))
 
 
-def _joined(group: Sequence[_Cells], columns: Sequence[Sequence[str]]) -> list[str | None]:
-    """The JSON objects of a group of columns, row by row."""
+def members_write(values: Mapping[str, Any]) -> str:
+    """The members of a JSON object, without its braces."""
+    return json.dumps(values, ensure_ascii=False)[1:-1].translate(ESCAPES)
+
+
+def objects_join(
+    group: Sequence[Cells], columns: Sequence[Sequence[str]], *, empty: str = NULL
+) -> list[str | None]:
+    """The JSON objects of a group of columns, row by row; `empty` where no cell says anything."""
     lines: list[str | None] = []
     for members in zip(*[cells.all(columns[cells.column.place]) for cells in group], strict=True):
         given = [member for member in members if member != NULL]
         if None in given:
             lines.append(None)
         else:
-            lines.append("{" + ", ".join(given) + "}" if given else NULL)
+            lines.append("{" + ", ".join(given) + "}" if given else empty)
     return lines

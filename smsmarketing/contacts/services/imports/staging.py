@@ -16,6 +16,7 @@ from django.db import connection
 from smsmarketing.contacts.models import ImportJob
 from smsmarketing.contacts.phones import phone_hasher
 from smsmarketing.contacts.rules.import_rows import Plan, Reject, Row, RowReader
+from smsmarketing.contacts.services.imports.plain_events import PlainEvents
 from smsmarketing.contacts.services.imports.plain_rows import ESCAPES, PlainRows, text_write
 
 READ_ROWS = 20_000
@@ -159,7 +160,7 @@ def chunk_stage(
     """
     rejects: list[Reject] = []
     encode = row_encoder(stage)
-    plain = PlainRows(reader, cell_writers(stage), custom=stage.custom, crm=stage.crm)
+    plain = _plain(reader, stage)
     number = seen = 0
     names = ", ".join(stage.columns())
     rows = islice(rows, READ_ROWS)
@@ -186,6 +187,12 @@ def chunk_stage(
         return None
     rejects_copy(stage.job_id, rejects)
     return ChunkRead(last_row=number, rows=seen, staged=seen - len(rejects), rejected=len(rejects))
+
+
+def _plain(reader: RowReader, stage: Stage) -> PlainRows | PlainEvents:
+    if reader.plan.kind == "events":
+        return PlainEvents(reader)
+    return PlainRows(reader, cell_writers(stage), custom=stage.custom, crm=stage.crm)
 
 
 def rejects_copy(job_id: int, rejects: list[Reject]) -> None:

@@ -265,7 +265,7 @@ class _Work:
             upto = min(upto, work)
             now, began = timezone.now(), monotonic()
             with transaction.atomic():
-                done, bounds = self._chunk(after, upto, now)
+                done, bounds = self._chunk(after, upto, now, fresh=after < fresh)
                 counts = Counter(self.job.counts)
                 counts.update(done)
                 self._beat(
@@ -281,22 +281,25 @@ class _Work:
             self._settle(after, upto)
 
     def _fresh(self) -> int:
-        """How many rows stand first whose contacts are new: nobody can wait for a lock of them."""
-        if self.job.kind != "contacts":
+        """How many rows stand first that are new as contacts or events, so that nobody can wait for
+        a lock of them.
+        """
+        if self.job.kind == "opt_outs":
             return 0
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT count(*) FROM {self.stage.todo} WHERE action = 'create'")  # noqa: S608
             return int(cursor.fetchone()[0])
 
     def _chunk(
-        self, after: int, upto: int, now: datetime
+        self, after: int, upto: int, now: datetime, *, fresh: bool
     ) -> tuple[dict[str, int], dict[str, tuple[int, int]]]:
         job = self.job
         span = {"after": after, "upto": upto}
         if job.kind == "events":
-            return events_merge.events_chunk(
-                self.stage, job, self.plan, after=after, upto=upto, now=now
-            ), {}
+            done = events_merge.events_chunk(
+                self.stage, job, self.plan, after=after, upto=upto, now=now, fresh=fresh
+            )
+            return done, {}
         if job.kind == "opt_outs":
             params = {**opt_outs_merge.opt_out_params(job, now=now), **span}
             return opt_outs_merge.opt_outs_chunk(self.stage, params), {}

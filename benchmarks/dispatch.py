@@ -4,7 +4,7 @@
     DATABASE_URL=... python -m benchmarks.dispatch --messages 20000 --in-flight 256
 
 The limit at 0 ms is what no product code could beat: claim 500 rows, a bare libcurl loop
-(`submit_limit.raw_submits`), one UPDATE for 500 results. The product also checks approval, lease,
+(`http_submit.raw_submits`), one UPDATE for 500 results. The product also checks approval, lease,
 suppression, consent, country, sender, quiet hours, cap and ceiling for each message at the last
 moment, takes cap slots, keeps the ledger, and paces itself through Redis. At 50 ms the limit is in
 flight / latency. Targets (perf.md §7): 0.5 and 0.8. CPU is that of the sending process.
@@ -36,7 +36,7 @@ def chunk_loop(batch: Any, base_url: str, messages: int, in_flight: int) -> int:
     """Claim, send and write back in chunks of 500 with nothing in between: the limit."""
     from django.db import connection, transaction
 
-    from benchmarks.submit_limit import raw_submits
+    from benchmarks.http_submit import raw_submits
 
     for part in batch.slices.order_by("number"):
         with transaction.atomic(), connection.cursor() as cursor:
@@ -79,7 +79,7 @@ def main() -> int:
     parser.add_argument("--in-flight", type=int, default=256)
     flags = parser.parse_args()
     django.setup()
-    from benchmarks.submit_limit import measured
+    from benchmarks.http_submit import measured
 
     messages, in_flight = flags.messages, flags.in_flight
     print(f"{'':44} {'msg/s':>8} {'CPU µs':>7} {'ratio':>6} {'target':>6}")

@@ -106,6 +106,10 @@ class Framer:
 
 def pdus_split(raw: bytes) -> list[Pdu]:
     """The PDUs that these bytes are made of. Raises PduError when something is left over."""
+    if len(raw) >= HEADER_BYTES:
+        length, command, status, sequence = HEADER.unpack_from(raw)
+        if length == len(raw) <= MAX_PDU_BYTES:  # nearly always one
+            return [Pdu(command, status, sequence, raw[HEADER_BYTES:], raw)]
     framer = Framer()
     found = framer.feed(raw)
     if framer.pending or framer.broken:

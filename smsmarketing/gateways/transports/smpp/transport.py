@@ -237,6 +237,7 @@ def bind_request(kind: str, config: TransportConfig) -> bytes:
     return pdu_encode(_BINDS[kind], body)
 
 
+@lru_cache(maxsize=256)
 def source_address(sender: str, options: SmppOptions) -> Address:
     """Type of number and plan by what the sender is: letters 5/0, short code 3/0, number 1/1."""
     digits = sender.lstrip("+")

@@ -159,11 +159,11 @@ def double_opt_ins_expire_task() -> None:
 
 
 @shared_task(name="contacts.tag_rename")
-def tag_rename_task(old: str, new: str, brand_ids: list[int]) -> None:
+def tag_rename_task(old: str, new: str, brand_ids: list[int], by: str = "") -> None:
     """Go on renaming a tag, one short transaction after the other."""
     while True:
         with transaction.atomic():
-            if not tag_rename(old, new, brand_ids=brand_ids):
+            if not tag_rename(old, new, brand_ids=brand_ids, by=by):
                 return
 
 

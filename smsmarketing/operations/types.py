@@ -130,6 +130,11 @@ class Actor:
         """
         return f"user:{self.user.pk}"
 
+    @property
+    def who(self) -> str:
+        """Who it was, for records: the token when one was used, else the person."""
+        return f"token:{self.token_id}" if self.token_id is not None else self.principal
+
     def may(self, permission: str) -> bool:
         return permission in self.permissions
 

@@ -77,7 +77,8 @@ NOBODY = {
     *("webhooks_webhookendpoint", "campaigns_template", "campaigns_templateversion"),
     # Ids, words, figures and keyed hashes; texts are masked before they are written.
     *("approvals_vote", "campaigns_campaignsend", "campaigns_decision", "contacts_consentseal"),
-    *("contacts_consentsealwait", "contacts_sendstate"),
+    *("contacts_consentsealwait", "contacts_sendstate", "contacts_audiencemember"),
+    "contacts_formermember",
     *("gateways_gatewaylisting", "gateways_gatewayoptout", "gateways_gatewaysync"),
     *("gateways_attempt", "gateways_batchslice", "gateways_ledgerentry", "operations_auditanchor"),
     *("operations_auditentry", "operations_audithead", "webhooks_webhookdelivery"),

@@ -1,13 +1,13 @@
 """People, what they agreed to, and what they refused."""
 
-from smsmarketing.contacts.models.audiences import Audience, AudienceMember, Segment
+from smsmarketing.contacts.models.audiences import Audience, AudienceMember, FormerMember, Segment
 from smsmarketing.contacts.models.consent import (
     BlockClearing,
     ConsentEvent,
     Suppression,
     SuppressionLift,
 )
-from smsmarketing.contacts.models.contacts import Contact, FormerNumber, SendState
+from smsmarketing.contacts.models.contacts import Contact, ContactChange, FormerNumber, SendState
 from smsmarketing.contacts.models.erasure import EraseJob
 from smsmarketing.contacts.models.events import ContactEvent, EventSummary
 from smsmarketing.contacts.models.exports import ExportFile
@@ -34,6 +34,7 @@ __all__ = [
     "ConsentSeal",
     "ConsentSealWait",
     "Contact",
+    "ContactChange",
     "ContactEvent",
     "CustomField",
     "DoubleOptIn",
@@ -41,6 +42,7 @@ __all__ = [
     "EventSummary",
     "EvidenceFile",
     "ExportFile",
+    "FormerMember",
     "FormerNumber",
     "ImportFile",
     "ImportFolder",

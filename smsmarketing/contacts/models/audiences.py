@@ -46,6 +46,7 @@ class AudienceMember(models.Model):
         Contact, on_delete=models.CASCADE, db_constraint=False, related_name="memberships"
     )
     added_at = models.DateTimeField()
+    added_by = models.CharField(max_length=80, default="", db_default="")
     import_job_id = models.BigIntegerField(null=True)
 
     class Meta:
@@ -55,6 +56,33 @@ class AudienceMember(models.Model):
 
     def __str__(self) -> str:
         return f"contact {self.contact_id} on audience {self.audience_id}"
+
+
+class FormerMember(models.Model):
+    """A contact that was on a list: what its row there said, and when and by whom it was taken off.
+    Erasure deletes the rows.
+    """
+
+    member_id = models.BigIntegerField(help_text="Id that the row on the list had.")
+    contact = models.ForeignKey(
+        Contact, on_delete=models.DO_NOTHING, db_constraint=False, related_name="former_lists"
+    )
+    audience = models.ForeignKey(
+        Audience,
+        on_delete=models.CASCADE,
+        db_constraint=False,
+        db_index=False,
+        related_name="former_members",
+    )
+    added_at = models.DateTimeField()
+    added_by = models.CharField(max_length=80, blank=True)
+    import_job_id = models.BigIntegerField(null=True)
+    left_at = models.DateTimeField()
+    left_by = models.CharField(max_length=80, blank=True)
+    undone = models.BooleanField(default=False, help_text="Left because the import was undone.")
+
+    def __str__(self) -> str:
+        return f"contact {self.contact_id} was on audience {self.audience_id}"
 
 
 class Segment(models.Model):

@@ -142,6 +142,39 @@ class FormerNumber(models.Model):
         return f"former number {self.pk} of contact {self.contact_id}"
 
 
+class ContactChange(models.Model):
+    """What one act changed of a contact: names of fields, never their values, and the tags. Kept for
+    the story of the contact; erasure deletes the rows.
+
+    What an import changed comes here when it can no longer be undone; until then it stands in
+    ImportUndo.
+    """
+
+    contact = models.ForeignKey(
+        Contact,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="changes",
+    )
+    at = models.DateTimeField()
+    by = models.CharField(max_length=80, help_text="user:7, token:5, form:spring, a source.")
+    act = models.CharField(
+        max_length=12, help_text="upsert, merge, rename (of a tag), import or undo (of an import)."
+    )
+    made = models.BooleanField(default=False, help_text="The contact was made.")
+    fields = ArrayField(models.CharField(max_length=120), default=list)
+    tags_added = ArrayField(models.CharField(max_length=60), default=list)
+    tags_removed = ArrayField(models.CharField(max_length=60), default=list)
+    import_job_id = models.BigIntegerField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["contact", "at"], name="contact_change_story")]
+
+    def __str__(self) -> str:
+        return f"{self.act} of contact {self.contact_id}"
+
+
 class SendState(models.Model):
     """What may be sent to a contact for a brand: one narrow row, kept with the fact it follows.
 

@@ -192,7 +192,7 @@ def _add(context: Context, data: MembersIn) -> MembersOut:
         for item in named
     ]
     before = _before(audience, named)
-    audience_add(audience, ids - before, now=context.now)
+    audience_add(audience, ids - before, by=context.actor.who, now=context.now)
     return _changed(context, named, "added", before)
 
 
@@ -200,7 +200,7 @@ def _remove(context: Context, data: MembersIn) -> MembersOut:
     audience: Audience = context.target
     named = _named(context, data)
     before = _before(audience, named)
-    audience_remove(audience, before)
+    audience_remove(audience, before, by=context.actor.who, now=context.now)
     return _changed(context, named, "removed", before)
 
 

@@ -90,9 +90,10 @@ def _rename(context: Context, data: RenameIn) -> RenameOut:
     brands = _brand_ids(context)
     count = _checked(context, data)
     merged = tag_holders(data.new_tag, brand_ids=brands) > 0
-    changed = tag_rename(data.tag, data.new_tag, brand_ids=brands, now=context.now)
+    by = context.actor.who
+    changed = tag_rename(data.tag, data.new_tag, brand_ids=brands, by=by, now=context.now)
     if count > changed:
-        enqueue("contacts.tag_rename", old=data.tag, new=data.new_tag, brand_ids=brands)
+        enqueue("contacts.tag_rename", old=data.tag, new=data.new_tag, brand_ids=brands, by=by)
     context.audit_facts = {"changed": changed, "remaining": count - changed}
     teams = brands_visible(context.actor).values_list("team_id", flat=True)
     return RenameOut(

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from django.core import signing
 from pydantic import Field
 
-from smsmarketing.accounts.models import User
+from smsmarketing.accounts.models import ApiToken, User
 from smsmarketing.contacts.operations.targets import READ_TARGET, contact_read
 from smsmarketing.contacts.rules.phone import phone_hide
 from smsmarketing.contacts.selectors.numbers import person_of
-from smsmarketing.contacts.selectors.timeline import KINDS, Entry, Mark, timeline
+from smsmarketing.contacts.selectors.timeline import Entry, Mark, timeline
 from smsmarketing.operations import registry
 from smsmarketing.operations.canonical import sha256_hex
 from smsmarketing.operations.errors import InvalidInput
@@ -29,14 +29,16 @@ from smsmarketing.operations.types import (
 )
 
 _SALT = "smsmarketing.contacts.timeline"
-_USER = re.compile(r"user:(\d{1,18})")
+_WHO = re.compile(r"(user|token):(\d{1,17})")
 KindName = Literal[
     "change",
     "consent",
+    "detail",
     "event",
     "import",
     "lift",
     "list",
+    "list_left",
     "message",
     "number",
     "opt_in",
@@ -49,8 +51,11 @@ class TimelineIn(PageInput):
     contact_id: int = Field(ge=1, description="Id from contacts.search.")
     kinds: list[KindName] = Field(
         default=[],
-        max_length=len(KINDS),
-        description="Only these; default: all. change: by people here, also reveals and the trash.",
+        max_length=len(get_args(KindName)),
+        description=(
+            "Only these; default: all. detail: fields and tags; change: what people here did besides,"
+            " such as reveals and the trash."
+        ),
     )
 
 
@@ -72,7 +77,7 @@ class TimelinePage(Page[TimelineEntry]):
 
 def _timeline(context: Context, data: TimelineIn) -> TimelinePage:
     contact = contact_read(context)
-    kinds = sorted(set(data.kinds) or set(KINDS))
+    kinds = sorted(set(data.kinds) or set(get_args(KindName)))
     binding = sha256_hex([context.actor.principal, contact.pk, kinds])[:32]
     mark = _mark(data.cursor, binding) if data.cursor else None
     person = person_of(contact)
@@ -106,8 +111,17 @@ def _mark(cursor: str, binding: str) -> Mark:
 
 
 def _names(page: list[Entry]) -> dict[str, str]:
-    ids = [int(found[1]) for entry in page if (found := _USER.fullmatch(entry.who))]
-    return {f"user:{user.pk}": user.get_username() for user in User.objects.filter(pk__in=ids)}
+    """Who is who: a person by name, a program or an agent by the name of its token and its person."""
+    named = [found for entry in page if (found := _WHO.fullmatch(entry.who))]
+    users = User.objects.filter(pk__in=[int(found[2]) for found in named if found[1] == "user"])
+    tokens = ApiToken.objects.filter(
+        pk__in=[int(found[2]) for found in named if found[1] == "token"]
+    )
+    names = {f"user:{user.pk}": user.get_username() for user in users}
+    for token in tokens.select_related("user"):
+        word = "agent" if token.for_agent else "program"
+        names[f"token:{token.pk}"] = f"{token.user.get_username()} ({word} {token.name})"
+    return names
 
 
 def _entry(entry: Entry, phones: list[str], names: dict[str, str]) -> TimelineEntry:
@@ -132,9 +146,9 @@ registry.add(
         key="contacts.timeline",
         summary="Everything that happened to one person, newest first, as sentences.",
         description=(
-            "Consents, opt-outs and lifts, imports, messages and replies, orders and other events,"
-            " lists, former numbers while they were this person's, merged contacts, and what people here"
-            " did, reveals of the number too. Numbers are masked."
+            "Consents, opt-outs and lifts, imports, messages and replies, orders and other events, lists"
+            " joined and left, fields and tags, former numbers while they were this person's, merged"
+            " contacts, and what people here did, reveals of the number too. Numbers are masked."
         ),
         kind=Kind.READ,
         input=TimelineIn,

@@ -40,8 +40,6 @@ from smsmarketing.operations.types import (
 )
 from smsmarketing.operations.versions import version_check
 
-TOLD_APART = ("phone",)
-"""Changes that have entries of their own in the story of a contact."""
 Tag = Annotated[str, Field(min_length=1, max_length=60)]
 Clearable = Literal[
     "first_name",
@@ -190,7 +188,7 @@ def _run(context: Context, data: UpsertIn) -> UpsertOut:
     context.audit_facts = {
         "created": done.created,
         "changed": list(done.changed),
-        "details": [name for name in done.changed if name not in TOLD_APART],
+        "noted": True,
         "consent": data.consent is not None,
     }
     return UpsertOut(
@@ -245,7 +243,7 @@ def upsert_apply(
         changes=changes,
         brand_id=brand.pk,
         source=source,
-        by=context.actor.principal,
+        by=context.actor.who,
         now=context.now,
     )
     if data.consent is not None:

@@ -6,13 +6,23 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from smsmarketing.accounts.models import Brand, User
 from smsmarketing.contacts.models import Audience, AudienceMember, Segment, SendState
 from smsmarketing.contacts.services.states import send_state_refresh
 from smsmarketing.operations.errors import Conflict
+
+_REMOVE = """
+WITH gone AS (
+    DELETE FROM contacts_audiencemember WHERE audience_id = %(audience)s
+        AND contact_id = ANY(%(contacts)s) RETURNING *
+)
+INSERT INTO contacts_formermember (member_id, contact_id, audience_id, added_at, added_by,
+    import_job_id, left_at, left_by, undone)
+SELECT id, contact_id, audience_id, added_at, added_by, import_job_id, %(now)s, %(by)s, FALSE FROM gone
+"""
 
 
 def audience_save(
@@ -57,16 +67,25 @@ def audience_save(
 
 
 def audience_add(
-    audience: Audience, contact_ids: Collection[int], *, now: datetime | None = None
+    audience: Audience,
+    contact_ids: Collection[int],
+    *,
+    by: str = "",
+    now: datetime | None = None,
 ) -> int:
-    """Put contacts on the list; returns how many were not on it yet.
+    """Put contacts on the list, as `by` asked; returns how many were not on it yet.
 
     Each gets a send state for the list's brand, so that a plan counts those without consent too.
     """
     before = AudienceMember.objects.filter(audience=audience, contact_id__in=contact_ids).count()
     AudienceMember.objects.bulk_create(
         [
-            AudienceMember(audience=audience, contact_id=contact_id, added_at=now or timezone.now())
+            AudienceMember(
+                audience=audience,
+                contact_id=contact_id,
+                added_at=now or timezone.now(),
+                added_by=by[:80],
+            )
             for contact_id in sorted(set(contact_ids))
         ],
         ignore_conflicts=True,
@@ -79,12 +98,25 @@ def audience_add(
     return after - before
 
 
-def audience_remove(audience: Audience, contact_ids: Collection[int]) -> int:
-    """Take contacts off the list; returns how many were on it. Consent and opt-outs stay."""
-    removed, _ = AudienceMember.objects.filter(
-        audience=audience, contact_id__in=contact_ids
-    ).delete()
-    return removed
+def audience_remove(
+    audience: Audience,
+    contact_ids: Collection[int],
+    *,
+    by: str = "",
+    now: datetime | None = None,
+) -> int:
+    """Take contacts off the list, as `by` asked; returns how many were on it. Consent and opt-outs
+    stay, and that they were on the list stays told.
+    """
+    params: dict[str, Any] = {
+        "audience": audience.pk,
+        "contacts": sorted(contact_ids),
+        "by": by[:80],
+        "now": now or timezone.now(),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_REMOVE, params)
+        return int(cursor.rowcount)
 
 
 def audience_archive(

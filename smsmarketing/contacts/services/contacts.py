@@ -14,6 +14,7 @@ from smsmarketing.contacts.models import Contact, FormerNumber
 from smsmarketing.contacts.phones import hash_key_id, phone_hash
 from smsmarketing.contacts.rules.contact_fields import OBJECT_FIELDS, TEXT_FIELDS
 from smsmarketing.contacts.rules.phone import Phone
+from smsmarketing.contacts.services.changes import change_note, profile_of
 from smsmarketing.contacts.services.consent import consents_void
 from smsmarketing.contacts.services.key_change import suppressions_take_over
 from smsmarketing.contacts.services.states import send_state_refresh, send_states_settle
@@ -65,6 +66,7 @@ def contact_upsert(
             )
         row, created = _row_for(phone, source=source, now=now)
         changed = ()
+    before = profile_of(row)
     if row.trashed_at is not None and restores:
         row.trashed_at, row.merged_into = None, None
         changed += ("restored",)
@@ -74,6 +76,8 @@ def contact_upsert(
     if changed:
         row.updated_at = now
         row.save()
+    who, back = by or source, "restored" in changed
+    change_note(row, before, by=who, act="upsert", at=now, made=created, restored=back)
     if created or "phone" in changed:
         suppressions_take_over([phone.e164] if phone else [])
     send_state_refresh([row.pk], [brand_id], now=now)

@@ -21,6 +21,7 @@ from smsmarketing.contacts.rules.contact_fields import OBJECT_FIELDS, TEXT_FIELD
 from smsmarketing.contacts.rules.merging import UNITED_REASONS, Choice, choices, tags_united
 from smsmarketing.contacts.rules.suppressions import PURPOSES, purposes_default
 from smsmarketing.contacts.selectors.suppressions import suppressions_live
+from smsmarketing.contacts.services.changes import change_note, profile_of
 from smsmarketing.contacts.services.events import event_summaries_refresh
 from smsmarketing.contacts.services.locks import numbers_lock
 from smsmarketing.contacts.services.states import send_state_refresh
@@ -140,7 +141,9 @@ def contacts_merge(
     _refusals_add(kept, found.to_kept, of=other, recorded_by=recorded_by, now=now)
     _refusals_add(other, found.to_other, of=kept, recorded_by=recorded_by, now=now)
     kept.refresh_from_db()
+    before = profile_of(kept)
     _fields_write(kept, other, found, now)
+    change_note(kept, before, by=recorded_by, act="merge", at=now)
     _lists_move(kept, other)
     ContactEvent.objects.filter(contact=other).update(contact=kept)
     event_summaries_refresh([kept.pk, other.pk])

@@ -14,10 +14,16 @@ from smsmarketing.contacts.services.states import send_state_refresh
 RENAMED_AT_ONCE = 500
 _RENAME = """
 WITH chosen AS (
-    SELECT c.id FROM contacts_contact c
+    SELECT c.id, c.tags @> ARRAY[%(new)s]::varchar[] AS has_new FROM contacts_contact c
     WHERE c.tags @> ARRAY[%(old)s]::varchar[] AND EXISTS (SELECT 1 FROM contacts_sendstate s
         WHERE s.contact_id = c.id AND s.brand_id = ANY(%(brands)s))
     ORDER BY c.id LIMIT %(limit)s FOR NO KEY UPDATE OF c
+), noted AS (
+    INSERT INTO contacts_contactchange
+        (contact_id, at, by, act, made, fields, tags_added, tags_removed)
+    SELECT id, %(now)s, %(by)s, 'rename', FALSE, '{}',
+        CASE WHEN has_new THEN '{}' ELSE ARRAY[%(new)s]::varchar[] END, ARRAY[%(old)s]::varchar[]
+    FROM chosen
 )
 UPDATE contacts_contact c SET version = c.version + 1, updated_at = %(now)s, tags = CASE
     WHEN c.tags @> ARRAY[%(new)s]::varchar[] THEN array_remove(c.tags, %(old)s)
@@ -32,9 +38,10 @@ WHERE c.tags @> ARRAY[%(old)s]::varchar[] AND EXISTS (SELECT 1 FROM contacts_sen
 
 
 def tag_rename(
-    old: str, new: str, *, brand_ids: Collection[int], now: datetime | None = None
+    old: str, new: str, *, brand_ids: Collection[int], by: str = "", now: datetime | None = None
 ) -> int:
     """Rename the tag of some contacts of these brands (at most 500), in the caller's transaction.
+    `by` is who asks, for the story of each.
 
     Who has both keeps one. Returns how many were changed; call again until it is none.
     """
@@ -42,6 +49,7 @@ def tag_rename(
         "old": old,
         "new": new,
         "brands": sorted(brand_ids),
+        "by": by[:80],
         "now": now or timezone.now(),
         "limit": RENAMED_AT_ONCE,
     }

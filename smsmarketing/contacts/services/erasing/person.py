@@ -17,9 +17,11 @@ from smsmarketing.contacts.models import (
     AudienceMember,
     ConsentEvent,
     Contact,
+    ContactChange,
     ContactEvent,
     EraseJob,
     EventSummary,
+    FormerMember,
     ImportUndo,
     SendState,
     Suppression,
@@ -39,7 +41,9 @@ from smsmarketing.operations.jobs import enqueue
 PERSON_ASKED: Final = ("data_subject_request",)
 """Erasures that are the person's own wish, and with it a withdrawal."""
 _KEPT = {"id", "country", "created_at", "version", "phone_hash", "phone", "trashed_at"}
-_FORGOTTEN: Final = (ContactEvent, EventSummary, AudienceMember, ImportUndo)
+_FORGOTTEN: Final = (
+    *(ContactEvent, EventSummary, AudienceMember, FormerMember, ImportUndo, ContactChange),
+)
 _EVIDENCE_KEPT: Final = (
     *("inbound_id", "level", "keyword", "list_version", "sender_id", "gateway_id", "received_at"),
     *("stored_at", "said_at", "surface", "recorded_by", "taken_over_from", "erasure", "import_job"),

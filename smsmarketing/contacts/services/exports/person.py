@@ -15,9 +15,11 @@ from smsmarketing.contacts.models import (
     AudienceMember,
     ConsentEvent,
     Contact,
+    ContactChange,
     ContactEvent,
     DoubleOptIn,
     EventSummary,
+    FormerMember,
     FormerNumber,
     ImportUndo,
     SendState,
@@ -80,6 +82,17 @@ def person_gather(
                 contact_id__in=ids, audience__brand_id__in=brand_ids
             ).select_related("audience")
         ],
+        "former_lists": [
+            {
+                "list": member.audience.name,
+                "added_at": _plain(member.added_at),
+                "left_at": _plain(member.left_at),
+            }
+            for member in FormerMember.objects.filter(
+                contact_id__in=ids, audience__brand_id__in=brand_ids
+            ).select_related("audience")
+        ],
+        "changes": _rows(ContactChange.objects.filter(contact__in=ids).order_by("at", "pk")),
         "imports": _rows(ImportUndo.objects.filter(contact_id__in=ids).order_by("pk")),
         "audit": _plain(audit_rows(contact)["entries"]),
     }

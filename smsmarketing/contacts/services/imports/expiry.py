@@ -8,7 +8,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from smsmarketing.contacts.models import ImportFile, ImportJob, ImportReject, ImportUndo
+from smsmarketing.contacts.models import ImportFile, ImportJob, ImportReject
+from smsmarketing.contacts.services.changes import import_changes_keep
 from smsmarketing.contacts.services.imports.files import FOLDER, import_path, upload_remove
 from smsmarketing.contacts.services.imports.jobs import import_fail
 from smsmarketing.contacts.services.imports.staging import stage_drop
@@ -56,7 +57,7 @@ def imports_expire(*, now: datetime | None = None) -> int:
 
 
 def _undo_expire(now: datetime) -> None:
-    """Forget what imports changed once they can no longer be undone."""
+    """Forget what imports changed once they can no longer be undone; that they did stays told."""
     ended = ImportJob.objects.filter(
         finished_at__lt=now - timedelta(days=settings.IMPORT_UNDO_DAYS),
         state__in=("done", "failed"),
@@ -64,9 +65,7 @@ def _undo_expire(now: datetime) -> None:
     for job in ended:
         first, last = job.bounds.get("changes", (0, -1))
         for start in range(first, last + 1, _UNDO_SLICE):
-            ImportUndo.objects.filter(
-                job_id=job.pk, id__gte=start, id__lt=min(start + _UNDO_SLICE, last + 1)
-            ).delete()
+            import_changes_keep(job.pk, first=start, last=min(start + _UNDO_SLICE - 1, last))
         ImportJob.objects.filter(pk=job.pk).update(bounds={})
 
 

@@ -25,6 +25,7 @@ def undo_params(job: ImportJob) -> dict[str, Any]:
         "source": f"import:{job.pk}",
         "undone": f"{UNDO_SOURCE}{job.pk}",
         "note": f"import undo {job.pk}",
+        "by": f"user:{job.undo_by_id}" if job.undo_by_id else "",
     }
 
 
@@ -153,11 +154,17 @@ MEMBERS_COUNT = """
     WHERE audience_id = %(audience)s AND import_job_id = %(job)s
 """
 MEMBERS_REMOVE = """
-    DELETE FROM contacts_audiencemember m USING (
-        SELECT id FROM contacts_audiencemember
-        WHERE audience_id = %(audience)s AND import_job_id = %(job)s
-        ORDER BY contact_id LIMIT %(rows)s FOR UPDATE
-    ) d WHERE m.id = d.id
+    WITH gone AS (
+        DELETE FROM contacts_audiencemember m USING (
+            SELECT id FROM contacts_audiencemember
+            WHERE audience_id = %(audience)s AND import_job_id = %(job)s
+            ORDER BY contact_id LIMIT %(rows)s FOR UPDATE
+        ) d WHERE m.id = d.id RETURNING m.*
+    )
+    INSERT INTO contacts_formermember (member_id, contact_id, audience_id, added_at, added_by,
+        import_job_id, left_at, left_by, undone)
+    SELECT id, contact_id, audience_id, added_at, added_by, import_job_id, %(now)s, %(by)s, TRUE
+    FROM gone
 """
 
 

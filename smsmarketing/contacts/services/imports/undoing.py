@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,9 +22,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from smsmarketing.accounts.models import User
-from smsmarketing.contacts.models import Contact, ImportJob, ImportUndo
+from smsmarketing.contacts.models import Contact, ContactChange, ImportJob, ImportUndo
+from smsmarketing.contacts.rules.changes import Difference, difference
 from smsmarketing.contacts.rules.contact_fields import OBJECT_FIELDS, TEXT_FIELDS
 from smsmarketing.contacts.rules.import_undo import fields_restore
+from smsmarketing.contacts.services.changes import change_row, import_changes_keep
 from smsmarketing.contacts.services.imports import undo_sql as sql
 from smsmarketing.contacts.services.imports.leases import LeaseLost, job_beat
 from smsmarketing.contacts.services.outbound import consents_emit
@@ -162,7 +165,7 @@ def _slice(job: ImportJob, owner: str, rows: int) -> bool:
     now = timezone.now()
     with transaction.atomic():
         if phase == "members":
-            done, after = _members(job, rows), 0
+            done, after = _members(job, rows, now), 0
             more = done.get("members_removed", 0) == rows
         else:
             span = _span(job, _BOUNDS[phase])
@@ -230,7 +233,22 @@ def _bounds_widen(restated: list[tuple[int, int | None]]) -> None:
 
 def _fields(job: ImportJob, span: dict[str, Any]) -> dict[str, int]:
     rows = ImportUndo.objects.filter(job_id=job.pk, id__gt=span["after"], id__lte=span["upto"])
-    counts, values = _fields_slice(list(rows.exclude(changes={}).order_by("id")), lock=True)
+    noted: list[ContactChange] = []
+    counts, values = _fields_slice(
+        list(rows.exclude(changes={}).order_by("id")),
+        lock=True,
+        note=lambda contact_id, found: noted.append(
+            change_row(
+                contact_id,
+                found,
+                by=str(sql.undo_params(job)["by"]),
+                act="undo",
+                at=span["now"],
+                import_job_id=job.pk,
+            )
+        ),
+    )
+    ContactChange.objects.bulk_create(noted)
     if values:
         with connection.cursor() as cursor:
             content = json.dumps(values, ensure_ascii=False)
@@ -239,7 +257,10 @@ def _fields(job: ImportJob, span: dict[str, Any]) -> dict[str, int]:
 
 
 def _fields_slice(
-    rows: list[ImportUndo], *, lock: bool
+    rows: list[ImportUndo],
+    *,
+    lock: bool,
+    note: Callable[[int, Difference], None] | None = None,
 ) -> tuple[dict[str, int], list[dict[str, Any]]]:
     """The counts of a slice, and what is to be written."""
     contacts = Contact.objects.filter(
@@ -260,14 +281,17 @@ def _fields_slice(
         if answer.values:
             counts["contacts_restored"] += 1
             values.append({"contact_id": row.contact_id, **answer.values})
+            if note is not None:
+                was = current[row.contact_id]
+                note(row.contact_id, difference(was, {**was, **answer.values}))
     return dict(counts), values
 
 
-def _members(job: ImportJob, rows: int) -> dict[str, int]:
+def _members(job: ImportJob, rows: int, now: datetime) -> dict[str, int]:
     if not job.audience_id:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(sql.MEMBERS_REMOVE, {**sql.undo_params(job), "rows": rows})
+        cursor.execute(sql.MEMBERS_REMOVE, {**sql.undo_params(job), "rows": rows, "now": now})
         return {"members_removed": cursor.rowcount}
 
 
@@ -295,9 +319,7 @@ def _finish(job: ImportJob, owner: str) -> None:
         job.undone_at = timezone.now()
         job.version += 1
         transition_apply(job, "undo_finish", save=("lease_owner", "undone_at", "version"))
-        ImportUndo.objects.filter(
-            job_id=job.pk, id__lte=job.bounds.get("changes", [0, 0])[1]
-        ).delete()
+        import_changes_keep(job.pk, first=0, last=job.bounds.get("changes", [0, 0])[1])
         audit_append_system(
             operation="imports.undone",
             outcome="done",

@@ -163,7 +163,7 @@ def _import_changes(person: Person) -> dict[int, tuple[str, list[str], list[str]
 
 
 def _import(row: ImportJob, word: str, fields: list[str], tags: list[str]) -> Entry:
-    names = ", ".join(field_label(name) for name in fields)
+    names = ", ".join(sorted(field_label(name) for name in fields))
     did = "made this contact" if word == "made" else f"changed {names}" if names else ""
     said = "; ".join(filter(None, [did, *_tags(tags, "added")])) or "touched this contact"
     undone = f"; undone on {row.undone_at:%-d %b %Y}" if row.undone_at else ""

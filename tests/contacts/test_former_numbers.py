@@ -163,6 +163,7 @@ def test_the_proof_of_one_who_moved_tells_nothing_of_the_next_owner(
     assert lifted.filter(created_at__lt=FormerNumber.objects.get().until).count() == 1
     _, pack = proof_of(desk, crm, contact=moved)
     assert "Petras" not in json.dumps(pack)
+    assert PHONE[1:] not in json.dumps(pack)  # nor in the texts that were sent
     assert [(row["lifted_at"], row["lift"]) for row in pack["suppressions"]] == [(None, None)]
     _, pack = proof_of(desk, crm, phone=PHONE)
     assert any(row["lift"] for row in pack["suppressions"])

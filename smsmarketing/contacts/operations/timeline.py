@@ -66,7 +66,9 @@ class TimelineEntry(Output):
     kind: str = Field(description="change, consent, event, import, lift, list, message, ...")
     entry_id: int = Field(description="Id of the row of that kind.")
     sentence: UntrustedText = Field(description="What happened, as a sentence; numbers masked.")
-    who: str = Field(description="Who did it: a person's name, a system; empty: the person.")
+    who: str = Field(
+        description="Who did it: a person by name, also the program or agent they used; a system; empty: the person."
+    )
     brand_id: int | None = Field(description="Brand it concerns; null: none or every one.")
     facts: dict[str, str] = Field(description="The same as words of the system, by name.")
 

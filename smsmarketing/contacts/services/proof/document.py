@@ -108,7 +108,8 @@ class _Document(FPDF):
         """An exact text, framed, from edge to edge."""
         if self.get_y() > self.h - 50:
             self.add_page()
-        self.pair(label, f"exactly as stored, {len(value)} characters:")
+        exact = "as stored, its numbers hidden" if "\u2022" in value else "exactly as stored"
+        self.pair(label, f"{exact}, {len(value)} characters:")
         self.set_font(FAMILY, size=10)
         self.set_draw_color(*_GREY)
         self.set_fill_color(246, 246, 246)
@@ -136,7 +137,7 @@ class _Document(FPDF):
             if value is None or value in ("", [], {}):
                 continue
             if isinstance(value, Mapping):
-                self.pair(label, "")
+                self.pair(label, ":")
                 self.fields(value)
             elif key in _LONG:
                 self.quote(label, str(value))

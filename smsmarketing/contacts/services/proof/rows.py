@@ -181,7 +181,10 @@ def messages_of(contact: Contact | None, asked: Asked, *, now: datetime) -> dict
         return {"total": 0, "shown": 0, "rows": []}
     total, rows = provider(contact, asked.brand.pk)
     if not asked.full:
-        rows = [{**row, "number": phone_mask(row["number"])} for row in rows]
+        rows = [
+            {**row, "number": phone_mask(row["number"]), "body": _masked(row["body"], asked.full)}
+            for row in rows
+        ]
     return {"total": total, "shown": len(rows), "rows": rows}
 
 

@@ -51,6 +51,8 @@ def control_send(call: ControlCall[T], *, total_s: float = TOTAL_S) -> T:
                 answer = Answer(response.status_code, headers, _body(response, total_s))
     except requests.exceptions.SSLError:
         raise _failed("net_tls", retryable=False) from None
+    except requests.exceptions.ConnectTimeout:
+        raise _failed("net_connect") from None
     except requests.exceptions.Timeout:
         raise _failed("net_timeout") from None
     except (
@@ -81,4 +83,5 @@ def _body(response: requests.Response, total_s: float) -> bytes:
 
 
 def _failed(code: str, *, retryable: bool = True) -> ControlError:
-    return ControlError(_SENTENCES[code], code=code, retryable=retryable)
+    unclear = code in ("net_timeout", "net_reset", "too_large")
+    return ControlError(_SENTENCES[code], code=code, retryable=retryable, unclear=unclear)

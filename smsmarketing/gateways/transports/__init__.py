@@ -1,6 +1,6 @@
 """Carrier protocols by name. `get("vertexsms")` is one; a gateway row stores the name."""
 
-from smsmarketing.gateways.transports import account_controls, smsapi_controls
+from smsmarketing.gateways.transports import account_controls, smsapi_controls, vertexsms_controls
 from smsmarketing.gateways.transports.bandwidth import Bandwidth
 from smsmarketing.gateways.transports.base import Transport
 from smsmarketing.gateways.transports.controls import Controls
@@ -34,7 +34,7 @@ _CONTROLS: dict[str, Controls] = {
     "infobip": account_controls.INFOBIP,
     "smsapi": smsapi_controls.CONTROLS,
     "twilio": account_controls.TWILIO,
-    "vertexsms": account_controls.VERTEXSMS,
+    "vertexsms": vertexsms_controls.CONTROLS,
     "vonage": account_controls.VONAGE,
 }
 

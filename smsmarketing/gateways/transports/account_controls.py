@@ -198,7 +198,6 @@ def infobip_balance(config: TransportConfig) -> ControlCall[Balance]:
 
 INFOBIP: Final = Controls(balance=infobip_balance)
 TWILIO: Final = Controls(balance=twilio_balance, prices=twilio_prices, prices_by_country=True)
-VERTEXSMS: Final = Controls(prices=vertexsms_prices)
 VONAGE: Final = Controls(
     balance=vonage_balance, prices=vonage_prices, prices_by_country=True, pause_s=1.0
 )

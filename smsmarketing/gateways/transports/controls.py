@@ -41,13 +41,21 @@ class ControlError(Exception):
     """A control call came to nothing. `code` is the provider's, or http_…, net_… or unreadable."""
 
     def __init__(
-        self, sentence: str, *, code: str, retryable: bool, retry_after_s: int | None = None
+        self,
+        sentence: str,
+        *,
+        code: str,
+        retryable: bool,
+        retry_after_s: int | None = None,
+        unclear: bool = False,
     ) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.code = code
         self.retryable = retryable
         self.retry_after_s = retry_after_s
+        self.unclear = unclear
+        """The provider may have done it all the same: what costs money is not asked for twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +102,61 @@ class ListPage(NamedTuple):
     size: int
 
 
+class LookupAnswer(NamedTuple):
+    """What a network said of a number (HLR). `result` is a word of rules.lookups.RESULTS."""
+
+    remote_id: str
+    result: str
+    error_code: str
+    sentence: str
+    country: str
+    operator: str
+    """MCC and MNC, empty when not told."""
+    operator_id: str
+    """The provider's own id of the network, for `operator`."""
+    ported: bool | None
+    ported_from: str
+
+
+class Network(NamedTuple):
+    """A mobile network. `operator` is MCC and MNC; `operator_id` the provider's own id."""
+
+    country: str
+    operator: str
+    operator_id: str
+    name: str
+
+
+class Prefix(NamedTuple):
+    """Digits that numbers of an operator begin with, country code included."""
+
+    prefix: str
+    operator_id: str
+
+
+class SenderName(NamedTuple):
+    """A sender at the provider. `state` is active, inactive or unknown (not reviewed yet)."""
+
+    name: str
+    state: str
+    remote_id: str
+    is_default: bool
+
+
+class SenderRequest(NamedTuple):
+    """An alphanumeric sender to apply for. `category` is one of SENDER_CATEGORIES; `about` is read by
+    the reviewer; the provider reports its decision to `notify_url`, where it does.
+    """
+
+    name: str
+    category: str
+    about: str
+    notify_url: str
+
+
+SENDER_CATEGORIES: Final = ("Company", "Product", "Brand", "Shortcode", "Landline", "Other")
+
+
 class BalanceCall(Protocol):
     def __call__(self, config: TransportConfig) -> ControlCall[Balance]: ...
 
@@ -118,6 +181,52 @@ class RemoveCall(Protocol):
     def __call__(self, config: TransportConfig, entry_id: str) -> ControlCall[None]: ...
 
 
+class LookupCall(Protocol):
+    """Asks for a number (E.164); the answer comes to `callback_url`. Returns the provider's id."""
+
+    def __call__(
+        self, config: TransportConfig, phone: str, *, callback_url: str
+    ) -> ControlCall[str]: ...
+
+
+class NetworksCall(Protocol):
+    def __call__(
+        self, config: TransportConfig, country: str, *, page: int
+    ) -> ControlCall[list[Network]]: ...
+
+
+class PrefixesCall(Protocol):
+    def __call__(self, config: TransportConfig, country: str) -> ControlCall[list[Prefix]]: ...
+
+
+class OperatorCall(Protocol):
+    def __call__(self, config: TransportConfig, operator_id: str) -> ControlCall[list[Network]]: ...
+
+
+class SenderNamesCall(Protocol):
+    def __call__(self, config: TransportConfig) -> ControlCall[list[SenderName]]: ...
+
+
+class SenderNameCall(Protocol):
+    def __call__(self, config: TransportConfig, name: str) -> ControlCall[SenderName | None]: ...
+
+
+class SenderSubmitCall(Protocol):
+    def __call__(
+        self, config: TransportConfig, request: SenderRequest
+    ) -> ControlCall[SenderName]: ...
+
+
+class SenderNumberCall(Protocol):
+    """Registers a number (E.164) as sender; its owner gets a PIN by text."""
+
+    def __call__(self, config: TransportConfig, phone: str) -> ControlCall[SenderName]: ...
+
+
+class SenderConfirmCall(Protocol):
+    def __call__(self, config: TransportConfig, remote_id: str, pin: str) -> ControlCall[None]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Controls:
     """What can be asked of a provider. None: not documented, so it cannot."""
@@ -132,6 +241,17 @@ class Controls:
     block_add: NumberCall | None = None
     block_remove: RemoveCall | None = None
     opt_outs: PageCall | None = None
+    lookup: LookupCall | None = None
+    lookup_read: Callable[[bytes], LookupAnswer] | None = None
+    """Reads the callback of a lookup. Raises TransportDataError."""
+    networks: NetworksCall | None = None
+    prefixes: PrefixesCall | None = None
+    operator: OperatorCall | None = None
+    sender_names: SenderNamesCall | None = None
+    sender_name: SenderNameCall | None = None
+    sender_submit: SenderSubmitCall | None = None
+    sender_number_submit: SenderNumberCall | None = None
+    sender_confirm: SenderConfirmCall | None = None
 
     @property
     def takes_opt_outs(self) -> bool:
@@ -158,6 +278,7 @@ def answer_json(answer: Answer, label: str, errors: Mapping[str, ErrorMeaning]) 
             code=code or "",
             retryable=told.error_class in _RETRIED,
             retry_after_s=retry_after(answer.headers),
+            unclear=told.error_class == "ambiguous",
         )
     if not 200 <= answer.status < 300:
         raise status_error(label, answer)
@@ -180,6 +301,7 @@ def status_error(label: str, answer: Answer) -> ControlError:
         code=f"http_{answer.status}",
         retryable=verdict.error_class in _RETRIED,
         retry_after_s=retry_after(answer.headers),
+        unclear=verdict.error_class == "ambiguous",
     )
 
 
@@ -189,4 +311,5 @@ def unreadable(label: str) -> ControlError:
         f"The answer of {label} cannot be read. Try again later; check the base URL.",
         code="unreadable",
         retryable=True,
+        unclear=True,
     )

@@ -1,4 +1,5 @@
-"""SMSAPI besides sending: points, the blacklist, opt-outs (providers.md A2 and its OpenAPI document).
+"""SMSAPI besides sending: points, the blacklist, opt-outs, sender names (providers.md A2 and its
+OpenAPI document). How it tells the result of an HLR lookup is in no document at hand, so none is asked.
 
 `DELETE /blacklist/phone_numbers` without an id empties the whole list, so an id is checked before it
 goes into an address. Prices name a country by its network code only and money differs from points;
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Final, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from smsmarketing.gateways.transports import payload
 from smsmarketing.gateways.transports.answers import credential, price_of
@@ -22,6 +23,8 @@ from smsmarketing.gateways.transports.controls import (
     Controls,
     ListEntry,
     ListPage,
+    SenderName,
+    SenderRequest,
     answer_json,
     status_error,
     unreadable,
@@ -33,7 +36,10 @@ T = TypeVar("T")
 LABEL: Final = "SMSAPI"
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _DIGITS = re.compile(r"[1-9][0-9]{6,14}")
+_SENDER = re.compile(r"[0-9]{8,16}|[\w.\-&@ %!+]{1,11}", re.ASCII)
 _BLACKLIST = "/blacklist/phone_numbers"
+_SENDERS = "/sms/sendernames"
+_SENDER_STATES = {"ACTIVE": "active", "INACTIVE": "inactive", "UNKNOWN": "unknown"}
 
 
 def _call(
@@ -117,6 +123,56 @@ def opt_outs(config: TransportConfig, *, offset: int, limit: int) -> ControlCall
     )
 
 
+def sender_names(config: TransportConfig) -> ControlCall[list[SenderName]]:
+    """Every sender of the account with its state."""
+
+    def read(answer: Answer) -> list[SenderName]:
+        rows = payload.mapping(answer_json(answer, LABEL, ERRORS)).get("collection")
+        if not isinstance(rows, list):
+            raise unreadable(LABEL)
+        return [_sender(row) for row in rows]
+
+    return _call(config, "GET", _SENDERS, read)
+
+
+def sender_name(config: TransportConfig, name: str) -> ControlCall[SenderName | None]:
+    """One sender; None when the account has none of that name."""
+
+    def read(answer: Answer) -> SenderName | None:
+        return None if answer.status == 404 else _sender(answer_json(answer, LABEL, ERRORS))
+
+    return _call(config, "GET", f"{_SENDERS}/{quote(_sender_word(name), safe='')}", read)
+
+
+def sender_submit(config: TransportConfig, request: SenderRequest) -> ControlCall[SenderName]:
+    """Apply for a sender; it may not be used before its state is active."""
+    body = urlencode({"sender": _sender_word(request.name)}).encode("ascii")
+    return _call(
+        config,
+        "POST",
+        _SENDERS,
+        lambda answer: _sender(answer_json(answer, LABEL, ERRORS)),
+        body,
+    )
+
+
+def _sender(value: object) -> SenderName:
+    told = payload.mapping(value)
+    name, state = told.get("sender"), _SENDER_STATES.get(str(told.get("status")))
+    if not isinstance(name, str) or not name or state is None:
+        raise unreadable(LABEL)
+    return SenderName(name, state, name, told.get("is_default") is True)
+
+
+def _sender_word(name: str) -> str:
+    if not _SENDER.fullmatch(name):
+        raise TransportDataError(
+            "sender",
+            "SMSAPI takes senders of 8 to 16 digits, or up to 11 letters, digits and .-&@%!+",
+        )
+    return name
+
+
 def _page(answer: Answer, number: str, since: str) -> ListPage:
     fields = payload.mapping(answer_json(answer, LABEL, ERRORS))
     rows, size = fields.get("collection"), fields.get("size")
@@ -147,4 +203,7 @@ CONTROLS: Final = Controls(
     block_add=block_add,
     block_remove=block_remove,
     opt_outs=opt_outs,
+    sender_name=sender_name,
+    sender_names=sender_names,
+    sender_submit=sender_submit,
 )

@@ -192,7 +192,7 @@ def _put_on(errand: Errand, config: TransportConfig) -> Result:
         failed = _failed(
             errand, exc.code, exc.sentence, retry=exc.retryable, after=exc.retry_after_s
         )
-        return replace(failed, ours=errand.ours or exc.retryable)
+        return replace(failed, ours=errand.ours or exc.unclear)
     return Result(state="synced", ours=True, remote_id=made.entry_id if made else "")
 
 

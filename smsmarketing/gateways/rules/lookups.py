@@ -1,0 +1,24 @@
+"""What a network can say of a number, in words."""
+
+from __future__ import annotations
+
+from typing import Final
+
+RESULTS: Final = {
+    "active": "The number is in use.",
+    "absent": "The number is in use; the phone is off or out of range.",
+    "unknown_subscriber": "The network does not know the number: it is likely retired.",
+    "barred": "The network delivers no texts to the number.",
+    "invalid": "The number is not valid.",
+    "unclear": "The network gave no clear answer.",
+}
+"""Words for what a lookup found."""
+STATES: Final = {
+    "queued": "waits to be asked for",
+    "asked": "asked for; the answer comes by itself",
+    "done": "answered",
+    "failed": "not asked for, so not charged",
+    "no_answer": "asked for and charged; no answer came",
+}
+"""Words for how a lookup stands."""
+OPEN: Final = ("queued", "asked")

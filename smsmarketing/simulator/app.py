@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 
 from smsmarketing.simulator.carrier import MAGIC, Carrier
+from smsmarketing.simulator.numbers import numbers_answer
 from smsmarketing.simulator.rates import rates_csv, rates_json
 from smsmarketing.simulator.server import Action, Request, answer
 from smsmarketing.simulator.settings import SettingError, settings_merge, settings_public
@@ -29,6 +30,10 @@ class App:
             if not self._token_fits(request):
                 return self._carrier.refuse_token()
             return self._carrier.submit(request)
+        if request.path.startswith(("/hlr", "/mccmnc/", "/prefixes/", "/operators/")):
+            if not self._token_fits(request):
+                return self._carrier.refuse_token()
+            return numbers_answer(self._carrier, request) or _problem(404, "There is nothing here.")
         if request.path in ("/rates", "/rates/", "/sms"):
             return self._provider(request)
         if request.headers.get("host", "").lower().rsplit(":", 1)[0] not in _LOCAL_NAMES:

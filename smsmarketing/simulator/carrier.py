@@ -299,6 +299,11 @@ class Carrier:
         delay_s = (self.settings.reply_delay_ms + jitter) / 1000
         self._plan(delay_s, self._inbound, content_type, body, "reply")
 
+    def lookup_plan(self, target: tuple[str, int, str] | None, body: bytes) -> None:
+        """Plan the answer to a number lookup; it is repeated until it is taken, as receipts are."""
+        delay_s = self.settings.receipt_delay_ms / 1000
+        self._plan(delay_s, target, "application/json", body, "lookup")
+
     def _plan(
         self,
         delay_s: float,
@@ -307,15 +312,15 @@ class Carrier:
         body: bytes,
         kind: str,
     ) -> None:
-        counts = self.tally.receipts if kind == "receipt" else self.tally.replies
+        counts = self.tally.of_callbacks(kind)
         counts["planned"] += 1
         if target is None or not self.schedule.add(
-            delay_s, Callback(*target, content_type, body, kind == "receipt", kind, self._epoch)
+            delay_s, Callback(*target, content_type, body, kind != "reply", kind, self._epoch)
         ):
             counts["dropped"] += 1
 
     def _post(self, callback: Callback) -> None:
-        counts = self.tally.receipts if callback.kind == "receipt" else self.tally.replies
+        counts = self.tally.of_callbacks(callback.kind)
         counts["sent"] += 1
         if callback.attempts:
             counts["repeated"] += 1
@@ -325,7 +330,7 @@ class Carrier:
     def _finished(self, callback: Callback, taken: bool) -> None:
         if callback.epoch != self._epoch:
             return
-        counts = self.tally.receipts if callback.kind == "receipt" else self.tally.replies
+        counts = self.tally.of_callbacks(callback.kind)
         if taken:
             counts["acked"] += 1
             return

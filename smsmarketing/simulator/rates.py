@@ -87,6 +87,20 @@ def mcc_of(number: str) -> str | None:
     return None
 
 
+def country_of(number: str) -> tuple[str, str] | None:
+    """(ISO code, mobile country code) for international digits."""
+    for length in (3, 2, 1):
+        for iso, dial, mcc, _, _ in _ROWS:
+            if dial == number[:length]:
+                return iso, mcc
+    return None
+
+
+def mcc_of_country(iso: str) -> tuple[str, str] | None:
+    """(Calling code, mobile country code) of a country."""
+    return next(((dial, mcc) for code, dial, mcc, _, _ in _ROWS if code == iso), None)
+
+
 @cache
 def rates_json() -> bytes:
     return json.dumps(_entries()).encode()

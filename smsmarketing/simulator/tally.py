@@ -27,7 +27,12 @@ class Tally:
         self.outcomes: Counter[str] = Counter()
         self.receipts: Counter[str] = Counter()
         self.replies: Counter[str] = Counter()
+        self.lookups: Counter[str] = Counter()
         self.messages: deque[dict[str, object]] = deque(maxlen=self._keep)
+
+    def of_callbacks(self, kind: str) -> Counter[str]:
+        """The counts of receipts, replies or lookups."""
+        return {"receipt": self.receipts, "reply": self.replies, "lookup": self.lookups}[kind]
 
     def accept(self, dlr_url: str, parts: int) -> None:
         """Count one acceptance at the moment it is decided, whatever becomes of the answer."""
@@ -65,6 +70,7 @@ class Tally:
             "outcomes": dict(self.outcomes),
             "receipts": {name: self.receipts[name] for name in _RECEIPT_COUNTS},
             "replies": {name: self.replies[name] for name in _REPLY_COUNTS},
+            "lookups": {name: self.lookups[name] for name in _RECEIPT_COUNTS},
         }
 
 

@@ -287,3 +287,48 @@ class TestReplies:
         carrier.send()
         replies = carrier.stats()["replies"]
         assert (replies["STOP"], replies["dropped"], replies["sent"]) == (1, 1, 0)
+
+
+class TestNumbers:
+    def test_a_lookup_is_answered_at_the_address_given_with_it(
+        self, carrier: RunningSimulator, product: Product
+    ) -> None:
+        url = f"{product.url}/lookup/1"
+        for number in ("37061860697", "37061860691"):
+            document = {"msisdn": number, "callBackUrl": url}
+            status, ids = carrier.call("POST", "/hlr", document)
+            assert (status, len(ids)) == (200, 1)
+        got = sorted((json.loads(body) for *_, body in product.wait(2)), key=lambda row: row["id"])
+        assert [row["error"] for row in got] == [40, 0]
+        assert (ids, got[1]["country"], got[1]["mcc"], got[1]["mnc"]) == (
+            [got[1]["id"]],
+            "LT",
+            "246",
+            "01",
+        )
+
+    @pytest.mark.parametrize(
+        ("method", "path", "document", "status"),
+        [
+            ("POST", "/hlr", {"msisdn": "1"}, 400),
+            ("POST", "/hlr", {"msisdn": "12", "callBackUrl": "http://127.0.0.1:9/"}, 400),
+            ("GET", "/hlr", None, 404),
+            ("GET", "/operators/24609", None, 404),
+            ("GET", "/mccmnc/QQ", None, 200),
+        ],
+    )
+    def test_what_it_refuses(
+        self, carrier: RunningSimulator, method: str, path: str, document: object, status: int
+    ) -> None:
+        assert carrier.call(method, path, document)[0] == status
+        assert carrier.call(method, path, document, X_VertexSMS_Token="no")[0] == 401
+
+    def test_lists_fit_together(self, carrier: RunningSimulator) -> None:
+        _, networks = carrier.call("GET", "/mccmnc/LT?Page=1")
+        assert carrier.call("GET", "/mccmnc/LT?Page=2")[1] == []
+        ids = {row["operatorId"] for row in networks}
+        _, prefixes = carrier.call("GET", "/prefixes/LT")
+        assert {row["operatorId"] for row in prefixes} == ids
+        for operator_id in ids:
+            told = carrier.call("GET", f"/operators/{operator_id}")[1]
+            assert told["mcc"] + told["mnc"][0] == operator_id

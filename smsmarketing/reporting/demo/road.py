@@ -39,6 +39,7 @@ def gateway_ensure(carrier_url: str, *, now: datetime) -> Gateway:
             currency="EUR",
             rate_per_second=200,
             max_in_flight=32,
+            lookup_price=Decimal("0.004"),
         )
         for country, price in RATES.items():
             rate_set(gateway, country=country, price=Decimal(price), source="demo", now=now)

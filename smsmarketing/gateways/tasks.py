@@ -7,13 +7,17 @@ from celery import shared_task
 from smsmarketing.gateways import dispatch, intake
 from smsmarketing.gateways.services import lists, syncing
 from smsmarketing.gateways.services.billing import routes_refresh
+from smsmarketing.gateways.services.lookups import lookups_run
 from smsmarketing.gateways.services.money_alerts import balances_watch
+from smsmarketing.gateways.services.numbering import numbering_read
 from smsmarketing.gateways.services.part_ids import part_ids_expire
 from smsmarketing.gateways.services.retention import texts_expire
 from smsmarketing.gateways.services.sender_stops import senders_expire
 
 BEAT = {
     "gateways.syncs_run": 60.0,
+    "gateways.lookups_run": 15.0,
+    "gateways.numbering_read": 30.0,
     "gateways.listings_push": 30.0,
     "gateways.listings_mend": 900.0,
     "gateways.sweep": 5.0,
@@ -100,6 +104,18 @@ def senders_expire_task() -> None:
 def syncs_run_task() -> None:
     """Read balances, prices and opt-outs of the providers that are due."""
     syncing.syncs_run()
+
+
+@shared_task(name="gateways.lookups_run", expires=60)
+def lookups_run_task() -> None:
+    """Ask networks about the numbers that are due."""
+    lookups_run()
+
+
+@shared_task(name="gateways.numbering_read", expires=60)
+def numbering_read_task() -> None:
+    """Read lists of networks and prefixes that somebody wants."""
+    numbering_read()
 
 
 @shared_task(name="gateways.listings_follow", expires=3600)

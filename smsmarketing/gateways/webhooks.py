@@ -1,9 +1,9 @@
 """Where gateways post receipts and replies [R-10.1]-[R-10.5].
 
 `/webhooks/<slug>/<secret>/dlr/<message id>` for receipts that know their message by address,
-`…/events` for receipts and replies in the provider's own form, and `POST …/inbound` for replies in
-ours. The body is stored before anything else happens (of a GET its query); the answer is exactly
-what the transport says, or the provider repeats the call:
+`…/lookup/<id>` for answers to number lookups, `…/events` for receipts and replies in the provider's
+own form, and `POST …/inbound` for replies in ours. The body is stored before anything else happens
+(of a GET its query); the answer is exactly what the transport says, or the provider repeats the call:
 
 - wrong secret, unknown gateway, foreign address, wrong or old signature: 403, counted, nothing
   stored, body not logged;
@@ -41,6 +41,8 @@ from smsmarketing.gateways.credentials import CredentialsUnreadable, webhook_sec
 from smsmarketing.gateways.intake import inbound_receive, receipt_store
 from smsmarketing.gateways.models import Gateway, Receipt
 from smsmarketing.gateways.selectors.carriers import config_of, transport_of
+from smsmarketing.gateways.services.lookups import lookup_answer
+from smsmarketing.gateways.transports import controls
 from smsmarketing.gateways.transports.base import (
     MAX_WEBHOOK_BYTES,
     MESSAGE_ID_PARAMETER,
@@ -110,6 +112,27 @@ def inbound_view(request: HttpRequest, slug: str, secret: str) -> HttpResponse:
         for event in events:
             inbound_receive(taken.gateway, event, raw=taken.body)
         return _answer(inbound_ack())
+
+    return _call(request, slug, secret, handle)
+
+
+@csrf_exempt
+@require_POST
+def lookup_view(request: HttpRequest, slug: str, secret: str, lookup_id: int) -> HttpResponse:
+    """What a network said of a number that was asked about. One that nobody waits for is
+    acknowledged, or it would come for ever.
+    """
+
+    def handle(taken: _Taken) -> HttpResponse:
+        read = controls(taken.gateway.transport).lookup_read
+        if read is None or lookup_id > _LARGEST_ID:
+            return HttpResponse(status=404)
+        try:
+            answer = read(taken.body)
+        except TransportDataError as exc:
+            return _unusable(taken, f"{exc.code}: {exc}", kind="lookup", message_id=None)
+        lookup_answer(taken.gateway, lookup_id, answer, now=timezone.now())
+        return _answer(transport_of(taken.gateway).webhook_ack())
 
     return _call(request, slug, secret, handle)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
@@ -40,7 +41,15 @@ from smsmarketing.contacts.services.double_opt_in import Visit, double_opt_in_re
 from smsmarketing.contacts.services.erasing import erase_work, free_text_columns
 from smsmarketing.contacts.services.erasing.jobs import Traces
 from smsmarketing.contacts.services.imports.evidence import evidence_record
-from smsmarketing.gateways.models import Batch, InboundMessage, Message, Receipt, UnclearAnswer
+from smsmarketing.gateways.models import (
+    Batch,
+    InboundMessage,
+    Message,
+    NumberLookup,
+    Quota,
+    Receipt,
+    UnclearAnswer,
+)
 from smsmarketing.operations.models import PreviewRecord
 from smsmarketing.operations.types import Held
 from smsmarketing.webhooks.models import WebhookDelivery, WebhookEvent
@@ -80,6 +89,7 @@ NOBODY = {
     *("contacts_consentsealwait", "contacts_sendstate", "contacts_audiencemember"),
     "contacts_formermember",
     *("gateways_gatewaylisting", "gateways_gatewayoptout", "gateways_gatewaysync"),
+    "gateways_numberinglist",
     *("gateways_attempt", "gateways_batchslice", "gateways_ledgerentry", "operations_auditanchor"),
     *("operations_auditentry", "operations_audithead", "webhooks_webhookdelivery"),
 }
@@ -257,6 +267,24 @@ def sends_fill(desk: Desk, crm: User, person: Contact) -> None:
     )
 
 
+def lookups_fill(desk: Desk, person: Contact) -> None:
+    NumberLookup.objects.create(
+        call_id=uuid4(),
+        team=desk.world.team,
+        gateway=desk.world.gateway,
+        asked_by=desk.marketer,
+        quota=Quota.objects.filter(team=desk.world.team).earliest("pk"),
+        phone=person.phone,
+        phone_hash=phone_hash(person.phone),
+        masked=person.phone,
+        price=0,
+        currency="EUR",
+        exchange_rate=1,
+        next_at=timezone.now(),
+        created_at=timezone.now(),
+    )
+
+
 def people_fill(desk: Desk, crm: User, person: Contact) -> None:
     """Requests, notes, previews and kept answers that speak of the person."""
     desk.call("contacts.opt_out", crm, phone=PHONE, message=TOLD)
@@ -322,6 +350,7 @@ def test_a_person_in_every_table_and_folder_is_found_nowhere_afterwards(
     contacts_fill(desk, crm, person)
     documents = files_fill(desk, crm, person, tmp_path)
     sends_fill(desk, crm, person)
+    lookups_fill(desk, person)
     people_fill(desk, crm, person)
     words = (*SECRETS, SPELLED)
     before = set(tables_with(*words))

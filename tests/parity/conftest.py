@@ -257,6 +257,7 @@ def valid(desk: Desk) -> Valid:
         "campaigns.create_draft": {"message": "Acme: 20% off today only."},
         "delivery_status.get": {"message_id": NOWHERE},
         "events.list": {"contact_id": contact.pk},
+        "numbers.operator": {"number": "+447400123499"},
         "numbers.hygiene_preview": {"segment_id": campaign.segment_id},
         "messages.list": {"contact_id": contact.pk},
         "templates.save": {"brand_id": world.brand.pk, "name": "Parity", "use_case": "promotion"},

@@ -319,6 +319,13 @@ _TABLE: tuple[Permission, ...] = (
         {TECHNICAL, OPERATIONS},
         "sms:sender",
     ),
+    _permission(
+        "gateways.number_lookup",
+        "Ask networks whether numbers are in use; each is billed to the team",
+        {CRM, OPERATIONS, TECHNICAL},
+        "sms:contacts.read",
+        "sms:contacts.write",
+    ),
     _permission("gateways.quota_view", "See balance, quota and rate limits", EVERYONE, "sms:read"),
     _permission(
         "gateways.route_steer",

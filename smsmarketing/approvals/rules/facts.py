@@ -31,6 +31,7 @@ FACTS: dict[str, Fact] = {
     "enables": Fact("flag", "switches a flow on"),
     "external": Fact("flag", "leaves the organisation"),
     "has_link": Fact("flag", "the text has a link"),
+    "lookups": Fact("number", "numbers looked up, each of them billed"),
     "minutes_to_start": Fact("number", "minutes until the start"),
     "new_country": Fact("flag", "a country the team never sent to"),
     "new_template": Fact("flag", "a text that was never sent before"),

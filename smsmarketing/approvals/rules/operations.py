@@ -95,7 +95,7 @@ TOPICS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     ),
     "money": (
         "Prices, limits and bills",
-        ("rates.import", "rates.save", "exchange_rates.import", "quotas.save"),
+        ("rates.import", "rates.save", "exchange_rates.import", "quotas.save", "numbers.lookup"),
     ),
     "reporting": (
         "Results and notifications",

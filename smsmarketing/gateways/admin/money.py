@@ -162,7 +162,10 @@ class LedgerEntryAdmin(OperationAdmin):
 
     view_permission = "gateways.quota_view"
     icon = "receipt"
-    empty_hint = "Movements appear when a send is released: reserve, settle, release. Nobody writes them by hand."
+    empty_hint = (
+        "Movements appear when a send is released or numbers are looked up: reserve, settle, release."
+        " Nobody writes them by hand."
+    )
     list_display = ("created_at", "quota", "batch", "kind", "parts", "amount", "currency", "note")
     list_filter = ("kind",)
     ordering = ("-id",)

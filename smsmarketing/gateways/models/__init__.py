@@ -11,6 +11,7 @@ from smsmarketing.gateways.models.definition import (
     GatewayDefinition,
 )
 from smsmarketing.gateways.models.gateway import Gateway, Rate
+from smsmarketing.gateways.models.lookup import NumberingList, NumberLookup
 from smsmarketing.gateways.models.money import ExchangeRate, FrequencyCap, LedgerEntry, Quota
 from smsmarketing.gateways.models.receipt import InboundMessage, Receipt
 from smsmarketing.gateways.models.route import Route, RouteHealth, RoutePin, RouteTally
@@ -35,6 +36,8 @@ __all__ = [
     "InboundMessage",
     "LedgerEntry",
     "Message",
+    "NumberLookup",
+    "NumberingList",
     "PartId",
     "Quota",
     "Rate",

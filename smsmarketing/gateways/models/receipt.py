@@ -13,7 +13,8 @@ RECEIPT_STATES = ("new", "applied", "duplicate", "late", "parked", "unusable")
 class Receipt(models.Model):
     """A webhook body exactly as it came, kept before it is understood; replayable.
 
-    `kind` is dlr for delivery receipts, and inbound for a reply that could not be read.
+    `kind` is dlr for delivery receipts, and inbound or lookup for a reply or
+    the answer to a number lookup that could not be read.
     """
 
     gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, related_name="+")
@@ -36,7 +37,7 @@ class Receipt(models.Model):
                 condition=models.Q(state__in=RECEIPT_STATES), name="receipt_state_word"
             ),
             models.CheckConstraint(
-                condition=models.Q(kind__in=["dlr", "inbound"]), name="receipt_kind_word"
+                condition=models.Q(kind__in=["dlr", "inbound", "lookup"]), name="receipt_kind_word"
             ),
         ]
         indexes = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 RESULTS: Final = {
     "active": "The number is in use.",
@@ -22,3 +22,23 @@ STATES: Final = {
 }
 """Words for how a lookup stands."""
 OPEN: Final = ("queued", "asked")
+ERASED: Final = "erased"
+REMOVED: Final = "removed"
+FORGOTTEN_WORDS: Final = (ERASED, REMOVED)
+"""Stand in place of the mask when the person was erased, or the time was over."""
+
+
+def forgotten(word: str) -> dict[str, Any]:
+    """What is left of a lookup that is to know nobody: that it was asked for, and what it cost."""
+    return {
+        "phone": "",
+        "phone_hash": b"",
+        "masked": word,
+        "result": "",
+        "country": "",
+        "operator": "",
+        "operator_id": "",
+        "ported": None,
+        "ported_from": "",
+        "remote_id": "",
+    }

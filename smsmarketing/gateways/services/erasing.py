@@ -11,7 +11,8 @@ from django.db import connection
 from django.db.models import Q
 
 from smsmarketing.contacts.services.erasing import Cleared, Traces, eraser_add, free_text_add
-from smsmarketing.gateways.models import InboundMessage
+from smsmarketing.gateways.models import InboundMessage, NumberLookup
+from smsmarketing.gateways.rules.lookups import ERASED, forgotten
 
 UNDER_WAY: Final = ("handing_over",)
 """On the wire: within minutes it is answered, or `unknown`. All that only wait are ended here."""
@@ -112,10 +113,19 @@ def requests_erase(traces: Traces, now: datetime) -> Cleared:
     return Cleared(rows=rows, left=_count(waiting, params))
 
 
+def lookups_erase(traces: Traces, now: datetime) -> Cleared:
+    """What networks said of the number goes; that it was asked for, and what it cost, stays. One that
+    still waits to be asked for is not asked any more.
+    """
+    rows = NumberLookup.objects.filter(phone_hash__in=traces.hashes)
+    return Cleared(rows=rows.update(**forgotten(ERASED)))
+
+
 def erasers_register() -> None:
     """Called at ready()."""
     eraser_add("approvals.requests", requests_erase)
     eraser_add("gateways.answers", answers_erase)
+    eraser_add("gateways.lookups", lookups_erase)
     eraser_add("gateways.messages", messages_erase)
     eraser_add("gateways.receipts", receipts_erase)
     eraser_add("gateways.replies", replies_erase)

@@ -19,7 +19,8 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from smsmarketing.gateways.models import Batch, BatchSlice, Message
+from smsmarketing.gateways.models import Batch, BatchSlice, Message, NumberLookup
+from smsmarketing.gateways.rules.lookups import FORGOTTEN_WORDS, OPEN, REMOVED, forgotten
 from smsmarketing.gateways.selectors.opt_outs_after import opt_outs_after
 from smsmarketing.operations.audit import audit_append_system
 
@@ -102,6 +103,7 @@ def texts_expire(*, now: datetime | None = None) -> dict[str, int]:
         ),
         "reply_numbers": _stepwise(_WRITERS, known),
         "receipts": _stepwise(_RECEIPTS, known),
+        "number_lookups": _lookups_forget(known),
     }
     if any(counts.values()):
         with transaction.atomic():
@@ -183,6 +185,20 @@ def _stepwise(sql: str, before: datetime) -> int:
         step = _run(sql, {"before": before, "rows": _ROWS})
         removed += step
         if step < _ROWS:
+            break
+    return removed
+
+
+def _lookups_forget(before: datetime) -> int:
+    """What networks said of whom; that it was asked for and paid stays."""
+    rows = NumberLookup.objects.filter(created_at__lt=before).exclude(state__in=OPEN)
+    due = rows.exclude(masked__in=FORGOTTEN_WORDS).order_by("created_at", "pk")
+    removed = 0
+    for _ in range(_STEPS):
+        page = list(due.values_list("pk", flat=True)[:_ROWS])
+        NumberLookup.objects.filter(pk__in=page).update(**forgotten(REMOVED))
+        removed += len(page)
+        if len(page) < _ROWS:
             break
     return removed
 

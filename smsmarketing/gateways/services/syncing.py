@@ -132,7 +132,7 @@ def _one(row: GatewaySync, now: datetime) -> None:
 def _failed(
     row: GatewaySync, code: str, sentence: str, *, now: datetime, after: timedelta | None = None
 ) -> None:
-    logger.warning("gateway_sync_failed", gateway_id=row.gateway_id, kind=row.kind, code=code)
+    logger.warning("gateway_sync_failed", gateway_id=row.gateway_id, kind=row.kind, problem=code)
     every = EVERY[row.kind]
     GatewaySync.objects.filter(pk=row.pk, lease_until=row.lease_until).update(
         lease_until=None,

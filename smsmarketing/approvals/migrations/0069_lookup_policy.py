@@ -26,6 +26,6 @@ def policy_remove(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("approvals", "0068_budget_policies")]
+    dependencies = [("approvals", "0071_definition_policies")]
 
     operations = [migrations.RunPython(policy_seed, policy_remove)]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from celery import shared_task
+from django.utils import timezone
 
 from smsmarketing.gateways import dispatch, intake
+from smsmarketing.gateways.dispatch.sweep import receipts_missing
 from smsmarketing.gateways.services import lists, syncing
 from smsmarketing.gateways.services.billing import routes_refresh
 from smsmarketing.gateways.services.lookups import lookups_run
@@ -13,6 +15,7 @@ from smsmarketing.gateways.services.numbering import numbering_read
 from smsmarketing.gateways.services.part_ids import part_ids_expire
 from smsmarketing.gateways.services.retention import texts_expire
 from smsmarketing.gateways.services.sender_stops import senders_expire
+from smsmarketing.gateways.services.tuning import routes_tune
 
 BEAT = {
     "gateways.syncs_run": 60.0,
@@ -27,6 +30,8 @@ BEAT = {
     "gateways.part_ids_expire": 3600.0,
     "gateways.balances_watch": 60.0,
     "gateways.routes_refresh": 3600.0,
+    "gateways.routes_tune": 60.0,
+    "gateways.receipts_missing": 600.0,
     "gateways.senders_expire": 30.0,
 }
 """Seconds between starts. Tasks expire: while a queue is long the sweep asks again and again."""
@@ -135,3 +140,15 @@ def listings_push_task() -> None:
 def listings_mend_task() -> None:
     """Find what a lost job should have followed, and try anew what failed a day ago."""
     lists.listings_mend()
+
+
+@shared_task(name="gateways.routes_tune", expires=60)
+def routes_tune_task() -> None:
+    """Move the shares of routes by a step, and learn how long their receipts take."""
+    routes_tune(now=timezone.now())
+
+
+@shared_task(name="gateways.receipts_missing", expires=600)
+def receipts_missing_task() -> None:
+    """Expire what got no receipt within the time that its route learned."""
+    receipts_missing(now=timezone.now(), learned=True)

@@ -34,6 +34,7 @@ from smsmarketing.gateways.selectors import batch_counts
 from smsmarketing.gateways.selectors.routes import gateways_allowed, pins_words, rates_dearest
 from smsmarketing.gateways.services.breakers import breaker_set
 from smsmarketing.gateways.services.routes import pin_set, route_save
+from smsmarketing.gateways.services.tuning import routes_tune
 from smsmarketing.operations.errors import ApprovalRequired, InvalidInput
 from tests.gateways.world import World, world_make
 from tests.simulator.process import RunningSimulator, simulator_running
@@ -409,6 +410,50 @@ def test_a_pin_keeps_a_country_on_one_gateway_until_it_ends(
     second = routed_batch(here, other, 10)
     run(second)
     assert taken(second) == {here.gateway.pk: 10}
+
+
+def test_the_failover_journey(
+    here: World, carriers: tuple[RunningSimulator, RunningSimulator]
+) -> None:
+    """[R-10.15], [R-10.17], [R-10.18]: A starts failing, traffic moves to B, drifts back to A when it
+    is well again, and nobody gets two.
+    """
+    other = gateway_other(here, carriers[1].base_url)
+    routed(here, other, weight=0)
+    well = routed_batch(here, other, 40)
+    assert run(well) == {"accepted": 40}
+    assert taken(well) == {here.gateway.pk: 40}
+    carriers[0].control(faults={"none": 2, "http_503": 2, "reset_after_accept": 1})
+    sick = routed_batch(here, other, 120)
+    run_through(sick)
+    due(sick)
+    counts = run_through(sick)
+    assert counts["accepted"] + counts.get("unknown/no_clear_answer", 0) == 120
+    moved = taken(sick)
+    assert moved[other.pk] > 60
+    health = RouteHealth.objects.get(gateway=here.gateway, country="LT")
+    assert health.breaker != "closed"
+    now = timezone.now()
+    routes_tune(now=now)
+    health.refresh_from_db()
+    assert health.percent == 90
+    carriers[0].control(faults={"none": 1})
+    RouteHealth.objects.filter(breaker="open").update(retry_at=now)
+    again = routed_batch(here, other, 40)
+    run_through(again)
+    due(again)
+    assert run_through(again) == {"accepted": 40}
+    assert taken(again)[here.gateway.pk] > 0
+    RouteTally.objects.all().delete()
+    routes_tune(now=now + timedelta(minutes=16))
+    health.refresh_from_db()
+    assert (health.breaker, health.percent) == ("closed", 100)
+    back = routed_batch(here, other, 20)
+    assert run(back) == {"accepted": 20}
+    assert taken(back) == {here.gateway.pk: 20}
+    seen = [each.stats(messages=1)["accepted_by_message"] for each in carriers]
+    assert not seen[0].keys() & seen[1].keys()
+    assert {*seen[0].values(), *seen[1].values()} == {1}
 
 
 def test_a_breaker_that_a_person_opened_sends_nothing_there(

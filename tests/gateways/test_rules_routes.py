@@ -125,14 +125,14 @@ def test_a_share_never_leaves_its_bounds(steps: list[tuple[bool, bool, int, int]
 
 
 def test_quantiles_and_the_learned_timeout() -> None:
-    """[R-10.21]: bounded by six hours and by what people set."""
+    """[R-10.21]: bounded by a day and by what people set."""
     counts = [0] * (len(WAIT_EDGES_S) + 1)
     assert wait_quantile(counts, 0.5) is None
     counts[2] = 100
     assert wait_quantile(counts, 0.5) == 10
     assert timeout_learned(counts, most_hours=72) is None
     counts[2] = 1000
-    assert timeout_learned(counts, most_hours=72) == 6
+    assert timeout_learned(counts, most_hours=72) == 24
     counts[-1] = 1000
     assert timeout_learned(counts, most_hours=72) == 72
     assert timeout_learned(counts, most_hours=4) == 4

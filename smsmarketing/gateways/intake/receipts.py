@@ -15,6 +15,7 @@ import structlog
 from django.db import connection, transaction
 from django.utils import timezone
 
+from smsmarketing.gateways.intake.counted import Moved, receipts_count
 from smsmarketing.gateways.intake.part_receipts import part_events
 from smsmarketing.gateways.intake.statements import APPLY, RECEIPTS_MARK, SLOTS_FREE
 from smsmarketing.gateways.models import Message, Receipt
@@ -78,24 +79,6 @@ _WEIGHT = ("duplicate", "late", "applied", "unusable", "parked")
 """Of several reports in one receipt the last word of these stands for all: what is parked is read
 again, and then the others are duplicates.
 """
-
-
-class _Moved(NamedTuple):
-    """A message that a receipt moved."""
-
-    receipt_id: int
-    message_id: int
-    before: str
-    after: str
-    phone: str
-    brand_id: int
-    sender_value: str
-    contact_id: int | None
-    batch_id: int
-    reason: str
-    error_class: str
-    error_code: str
-    gateway_id: int
 
 
 def receipt_store(
@@ -170,7 +153,7 @@ def _chunk_apply(state: str, report: ReceiptsReport, now: datetime) -> int:
         read = [*_read(receipts, marks)]
         read += _by_part_id([each for each in read if each.message_id == 0], marks, now)
         read = [each for each in read if each.message_id]
-        moved: list[_Moved] = []
+        moved: list[Moved] = []
         for wave in _rounds(read):
             moved += _wave_apply(wave, marks, now)
         _rest_explain(read, marks, now)
@@ -186,6 +169,7 @@ def _chunk_apply(state: str, report: ReceiptsReport, now: datetime) -> int:
                 },
             )
         _follow(moved, now)
+        receipts_count(moved, {receipt.pk: receipt.received_at for receipt in receipts})
     for word, _ in folded.values():
         setattr(report, word, getattr(report, word) + 1)
     return len(receipts)
@@ -270,7 +254,7 @@ def _rounds(read: Sequence[_Read]) -> list[list[_Read]]:
     return rounds
 
 
-def _wave_apply(wave: Sequence[_Read], marks: _Marks, now: datetime) -> list[_Moved]:
+def _wave_apply(wave: Sequence[_Read], marks: _Marks, now: datetime) -> list[Moved]:
     """Move the messages of one round; no message is twice in it."""
     events = [each.event for each in wave]
     with connection.cursor() as cursor:
@@ -290,7 +274,7 @@ def _wave_apply(wave: Sequence[_Read], marks: _Marks, now: datetime) -> list[_Mo
                 "now": now,
             },
         )
-        moved = [_Moved(*row) for row in cursor.fetchall()]
+        moved = [Moved(*row) for row in cursor.fetchall()]
     positions = {(each.receipt.pk, each.message_id): each.key for each in wave}
     for each in moved:
         key = positions[each.receipt_id, each.message_id]
@@ -323,7 +307,7 @@ def _rest_explain(read: Sequence[_Read], marks: _Marks, now: datetime) -> None:
             marks[each.key] = ("unusable", f"{target} cannot follow {state}")
 
 
-def _follow(moved: Sequence[_Moved], now: datetime) -> None:
+def _follow(moved: Sequence[Moved], now: datetime) -> None:
     """What follows from the moves: slots given back, numbers retired or revived, corrections audited."""
     lost = [each.message_id for each in moved if each.after in {"undelivered", "rejected"}]
     if lost:

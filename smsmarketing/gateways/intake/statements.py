@@ -6,7 +6,7 @@ from __future__ import annotations
 # is only moved when there was a first one.
 APPLY = """
 WITH given AS (
-    SELECT r.*, m.state AS before
+    SELECT r.*, m.state AS before, m.reason AS before_reason
     FROM unnest(
         %(receipts)s::bigint[], %(ids)s::bigint[], %(gateways)s::bigint[], %(targets)s::text[],
         %(gateway_ids)s::text[], %(codes)s::text[], %(classes)s::text[], %(parts)s::int[],
@@ -34,7 +34,7 @@ SET state = g.target,
 FROM given g, gateways_batch b, gateways_senderid s
 WHERE m.id = g.id AND m.state = g.before AND b.id = m.batch_id AND s.id = b.sender_id
 RETURNING g.receipt_id, m.id, g.before, m.state, m.phone, b.brand_id, s.value, m.contact_id, m.batch_id,
-    m.reason, m.error_class, m.error_code, m.gateway_id
+    m.reason, m.error_class, m.error_code, m.gateway_id, m.country, m.accepted_at, g.before_reason
 """
 
 RECEIPTS_MARK = """

@@ -124,7 +124,7 @@ class RouteHealth(models.Model):
                 condition=models.Q(percent__gte=1, percent__lte=100), name="health_percent"
             ),
         ]
-        verbose_name = "breaker"
+        verbose_name = "scorecard"
 
     def __str__(self) -> str:
         return f"{self.gateway} {self.country or 'as a whole'}"

@@ -7,7 +7,7 @@ after a definite no, [R-10.17] breakers, [R-10.18] shares that move in small ste
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -158,6 +158,14 @@ def percent_step(
     return percent
 
 
+TALLY_SPAN = timedelta(minutes=5)
+
+
+def tally_since(moment: datetime) -> datetime:
+    """The start of the five minutes that a moment belongs to."""
+    return moment.replace(minute=moment.minute - moment.minute % 5, second=0, microsecond=0)
+
+
 WAIT_EDGES_S: tuple[int, ...] = (1, 5, 15, 30, 60, 120, 300, 900, 3600, 14_400, 43_200, 86_400)
 """Upper ends of the counts of receipts by the time they took; the last count has no end."""
 
@@ -178,12 +186,12 @@ def wait_quantile(counts: Collection[int], share: float) -> float | None:
 TIMEOUT_FROM_RECEIPTS = 200
 TIMEOUT_SHARE = 0.995
 TIMEOUT_FACTOR = 4
-SHORTEST_TIMEOUT_H = 6
+SHORTEST_TIMEOUT_H = 24
 
 
 def timeout_learned(counts: Collection[int], *, most_hours: int) -> int | None:
-    """Hours to wait for a receipt: four times what 99.5 % took, at least six hours, at most what
-    people set for the gateway. None while too few receipts came to say.
+    """Hours to wait for a receipt: four times what 99.5 % took, at least a day [R-10.21], at most
+    what people set for the gateway. None while too few receipts came to say.
     """
     if sum(counts) < TIMEOUT_FROM_RECEIPTS:
         return None

@@ -25,12 +25,12 @@ from smsmarketing.gateways.rules.routes import (
     Meter,
     breaker_after,
     rest_next,
+    tally_since,
 )
 from smsmarketing.gateways.services.gateways import gateway_degrade
 
 logger = structlog.get_logger("smsmarketing.gateways.breakers")
 
-TALLY_SPAN = timedelta(minutes=5)
 _FORGET_REST = timedelta(minutes=10)
 """So long after it closed, the next rest begins small again and people are told again."""
 _WATCHERS = ("technical", "operations")
@@ -84,11 +84,6 @@ class Answers:
     @property
     def bad(self) -> int:
         return self.unavailable + self.unclear
-
-
-def tally_since(moment: datetime) -> datetime:
-    """The start of the five minutes that a moment belongs to."""
-    return moment.replace(minute=moment.minute - moment.minute % 5, second=0, microsecond=0)
 
 
 def answers_push(

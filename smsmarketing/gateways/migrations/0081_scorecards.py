@@ -1,0 +1,11 @@
+"""The page of breakers also shows figures, and is called so."""
+
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [("gateways", "0080_routes")]
+
+    operations = [
+        migrations.AlterModelOptions(name="routehealth", options={"verbose_name": "scorecard"}),
+    ]

@@ -39,7 +39,7 @@ SELECT t.gateway_id, t.country, {COLUMNS}
 FROM gateways_routetally t
 WHERE t.since >= %(since)s
   AND (%(country)s::text IS NULL OR t.country = %(country)s)
-  AND (%(gateway)s::bigint IS NULL OR t.gateway_id = %(gateway)s)
+  AND (%(gateway)s::numeric IS NULL OR t.gateway_id = %(gateway)s::numeric)
   AND (%(teams)s::bigint[] IS NULL
        OR t.brand_id IN (SELECT b.id FROM accounts_brand b WHERE b.team_id = ANY(%(teams)s::bigint[])))
 GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT {MOST_CARDS}

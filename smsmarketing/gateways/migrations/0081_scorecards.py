@@ -4,7 +4,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("gateways", "0080_routes")]
+    dependencies = [("gateways", "0071_lookup_receipts")]
 
     operations = [
         migrations.AlterModelOptions(name="routehealth", options={"verbose_name": "scorecard"}),

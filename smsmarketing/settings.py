@@ -15,6 +15,7 @@ from smsmarketing.queues import DEFAULT_QUEUE, QUEUES, ROUTES
 from smsmarketing.settings_imports import IMPORT_FOLDER_ROOT as IMPORT_FOLDER_ROOT
 from smsmarketing.settings_imports import IMPORT_UNDO_DAYS as IMPORT_UNDO_DAYS
 from smsmarketing.settings_numbers import *  # noqa: F403
+from smsmarketing.settings_senders import SENDER_DOCUMENT_DAYS as SENDER_DOCUMENT_DAYS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 

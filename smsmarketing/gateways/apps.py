@@ -38,3 +38,5 @@ class GatewaysConfig(AppConfig):
         folders.problem_told = notes.import_problem_tell  # type: ignore[attr-defined]
         import_module("smsmarketing.gateways.services.erasing").erasers_register()
         import_module("smsmarketing.gateways.credentials").sealed_register()
+        papers = import_module("smsmarketing.gateways.services.registration_documents")
+        papers.sealed_register()

@@ -13,6 +13,8 @@ from smsmarketing.gateways.services.lookups import lookups_run
 from smsmarketing.gateways.services.money_alerts import balances_watch
 from smsmarketing.gateways.services.numbering import numbering_read
 from smsmarketing.gateways.services.part_ids import part_ids_expire
+from smsmarketing.gateways.services.registration_documents import documents_expire
+from smsmarketing.gateways.services.registration_stops import registrations_expire
 from smsmarketing.gateways.services.retention import texts_expire
 from smsmarketing.gateways.services.sender_stops import senders_expire
 from smsmarketing.gateways.services.tuning import routes_tune
@@ -33,6 +35,7 @@ BEAT = {
     "gateways.routes_tune": 60.0,
     "gateways.receipts_missing": 600.0,
     "gateways.senders_expire": 30.0,
+    "gateways.registration_documents_expire": 3600.0,
 }
 """Seconds between starts. Tasks expire: while a queue is long the sweep asks again and again."""
 
@@ -103,6 +106,13 @@ def routes_refresh_task() -> None:
 def senders_expire_task() -> None:
     """Stop senders whose registration has ended, and remind of those that will [R-5.10]."""
     senders_expire()
+    registrations_expire()
+
+
+@shared_task(name="gateways.registration_documents_expire", expires=3600)
+def documents_expire_task() -> None:
+    """Delete documents of registrations that are over [R-5.9]."""
+    documents_expire()
 
 
 @shared_task(name="gateways.syncs_run", expires=60)

@@ -20,6 +20,7 @@ from smsmarketing.contacts.models import (
     OptInForm,
     OptInFormVersion,
 )
+from smsmarketing.gateways.models import Registration
 from smsmarketing.operations.errors import Conflict
 from smsmarketing.operations.states import FSMModel, row_lock, transition_apply
 from tests.campaigns.desk import Desk, desk_make
@@ -105,6 +106,18 @@ def row_make(model: type[FSMModel], desk: Desk) -> FSMModel:
             sha256="0" * 64,
             created_at=now,
             expires_at=now,
+        )
+    if name == "Registration":
+        return Registration.objects.create(
+            team=world.team,
+            brand=world.brand,
+            sender=world.sender,
+            registry="GATEWAY",
+            created_by=desk.marketer,
+            submitted_by=desk.marketer,
+            changed_at=now,
+            approved_at=now,
+            created_at=now,
         )
     assert name == "ImportJob", f"make a row of {name} here"
     return ImportJob.objects.create(

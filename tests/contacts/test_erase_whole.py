@@ -82,6 +82,7 @@ NOBODY = {
     *("gateways_gateway", "gateways_partid", "gateways_bill", "gateways_billline"),
     *("gateways_routemonth", "gateways_quota", "gateways_rate", "gateways_senderid"),
     *("gateways_sendereligibility", "gateways_senderrule", "operations_ratewindow"),
+    *("gateways_registration", "gateways_registrationdocument", "gateways_registrationstep"),
     *("gateways_route", "gateways_routehealth", "gateways_routepin", "gateways_routetally"),
     *("webhooks_webhookendpoint", "campaigns_template", "campaigns_templateversion"),
     # Ids, words, figures and keyed hashes; texts are masked before they are written.

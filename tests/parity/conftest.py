@@ -12,7 +12,10 @@ from django.utils import timezone
 from smsmarketing.accounts.models import Role, User
 from smsmarketing.contacts.models import AudienceMember, OptInForm, OptInFormVersion
 from smsmarketing.contacts.services import suppression_add
+from smsmarketing.gateways.models import Registration
+from smsmarketing.gateways.rules.registries import registries
 from smsmarketing.gateways.selectors.definitions import ready_made
+from smsmarketing.gateways.services.registrations import registration_create
 from smsmarketing.operations import registry
 from smsmarketing.operations.models import AuditEntry
 from smsmarketing.webhooks.services.endpoints import endpoint_create
@@ -115,6 +118,17 @@ def opt_in_form(desk: Desk) -> OptInForm:
     return form
 
 
+def registration_of(desk: Desk) -> Registration:
+    """A draft of the desk's sender."""
+    return registration_create(
+        brand=desk.world.brand,
+        sender=desk.world.sender,
+        registry=registries()["GATEWAY"],
+        created_by=desk.marketer,
+        now=timezone.now(),
+    )
+
+
 @pytest.fixture
 def valid(desk: Desk) -> Valid:
     """An input that parses, for every operation; ids are of the desk's rows."""
@@ -168,6 +182,11 @@ def valid(desk: Desk) -> Valid:
         "definition": ready_made()["kannel"].model_dump(mode="json"),
         "definition_id": NOWHERE,
         "delivery_id": NOWHERE,
+        "registration_id": registration_of(desk).pk,
+        "document_id": NOWHERE,
+        "content_base64": "JVBERi0xLjc=",
+        "file_name": "letter.pdf",
+        "state": "withdrawn",
         "endpoint_id": endpoint.pk,
         "export_id": NO_ID,
         "evidence": "contract 17 with the carrier",
@@ -239,6 +258,7 @@ def valid(desk: Desk) -> Valid:
         "opt_outs.import": {"numbers": [{"phone": "+447400123497"}]},
         "opt_outs.lift": {"note": "because of parity", "base_version_token": "stale"},
         "quotas.save": {"month": None},
+        "sender_registrations.record": {"state": "approved"},
         "sender_rules.list": {"country": "LT"},
         "webhooks.save": {"endpoint_id": endpoint.pk, "base_version_token": "stale"},
         "contacts.opt_in": {

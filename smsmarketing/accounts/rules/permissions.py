@@ -328,6 +328,30 @@ _TABLE: tuple[Permission, ...] = (
     ),
     _permission("gateways.quota_view", "See balance, quota and rate limits", EVERYONE, "sms:read"),
     _permission(
+        "gateways.registration_documents",
+        "Open the documents of registrations",
+        {COMPLIANCE, APPROVER},
+        "sms:sender",
+    ),
+    _permission(
+        "gateways.registration_edit",
+        "Prepare, submit and stop registrations of senders",
+        {MARKETING, OPERATIONS, COMPLIANCE, TECHNICAL},
+        "sms:sender",
+    ),
+    _permission(
+        "gateways.registration_record",
+        "Record what a registry answered",
+        {COMPLIANCE},
+    ),
+    _permission(
+        "gateways.registration_view",
+        "See registrations of senders with their answers",
+        {MARKETING, OPERATIONS, COMPLIANCE, TECHNICAL, APPROVER},
+        "sms:read",
+        "sms:sender",
+    ),
+    _permission(
         "gateways.route_steer",
         "Pin routes, open and close breakers of gateways",
         {TECHNICAL, OPERATIONS},

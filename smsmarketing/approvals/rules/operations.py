@@ -17,6 +17,7 @@ NEVER_HELD: Final = frozenset(
         "opt_outs.restore_blocks",
         "opt_in_forms.close",
         "sender_ids.suspend",
+        "sender_registrations.stop",
         "sender_rules.forbid",
     }
 )

@@ -21,6 +21,7 @@ KIND_WORDS = {
     "person": "Everything about a person",
     "contacts": "List of contacts",
     "opt_outs": "List of opt-outs",
+    "registration": "Document of a registration",
 }
 STATE_WORDS = {
     "making": "being made",

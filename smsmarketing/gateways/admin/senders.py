@@ -6,8 +6,12 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from smsmarketing.gateways.models import SenderId, SenderRule
+from smsmarketing.gateways.rules.registration_words import REGISTRATION_WORDS
 from smsmarketing.gateways.rules.sender_words import KIND_TITLES, STATE_WORDS, STATUS_WORDS
 from smsmarketing.gateways.selectors import senders_visible
 from smsmarketing.gateways.selectors.senders import sender_verdicts
@@ -49,6 +53,7 @@ class SenderIdAdmin(OperationAdmin):
         "team",
         "brand",
         "where",
+        "dossiers",
         "registration",
         "registration_state",
         "restrictions",
@@ -59,7 +64,9 @@ class SenderIdAdmin(OperationAdmin):
     def visible(self, actor: Actor) -> QuerySet[Any]:
         """Senders of the person's teams."""
         return (
-            senders_visible(actor).select_related("brand", "team").prefetch_related("eligibility")
+            senders_visible(actor)
+            .select_related("brand", "team")
+            .prefetch_related("eligibility", "registrations")
         )
 
     @admin.display(description="Kind", ordering="kind")
@@ -84,6 +91,27 @@ class SenderIdAdmin(OperationAdmin):
         shown = [f"{each.country} {STATUS_WORDS[each.status].lower()}" for each in states]
         more = f" and {len(shown) - 8} more" if len(shown) > 8 else ""
         return ", ".join(shown[:8]) + more or "none confirmed"
+
+    @admin.display(description="Registrations")
+    def dossiers(self, row: SenderId) -> SafeString:
+        """Each registration with its state and the way to it."""
+        found = format_html_join(
+            ", ",
+            '<a class="op-link" href="{}">{} ({})</a>',
+            (
+                (
+                    reverse("admin:gateways_registration_change", args=[each.pk]),
+                    each.registry,
+                    REGISTRATION_WORDS[each.state][0].lower(),
+                )
+                for each in row.registrations.order_by("pk")
+            ),
+        )
+        return found or format_html(
+            '<a class="op-link" href="{}?sender_id={}">Apply for one</a>',
+            reverse("admin:gateways_registration_new"),
+            row.pk,
+        )
 
     @admin.display(description="Where it may be used (marketing)")
     def where(self, row: SenderId) -> str:

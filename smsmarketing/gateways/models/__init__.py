@@ -14,6 +14,11 @@ from smsmarketing.gateways.models.gateway import Gateway, Rate
 from smsmarketing.gateways.models.lookup import NumberingList, NumberLookup
 from smsmarketing.gateways.models.money import ExchangeRate, FrequencyCap, LedgerEntry, Quota
 from smsmarketing.gateways.models.receipt import InboundMessage, Receipt
+from smsmarketing.gateways.models.registration import (
+    Registration,
+    RegistrationDocument,
+    RegistrationStep,
+)
 from smsmarketing.gateways.models.route import Route, RouteHealth, RoutePin, RouteTally
 from smsmarketing.gateways.models.sender import SenderEligibility, SenderId, SenderRule
 
@@ -42,6 +47,9 @@ __all__ = [
     "Quota",
     "Rate",
     "Receipt",
+    "Registration",
+    "RegistrationDocument",
+    "RegistrationStep",
     "Route",
     "RouteHealth",
     "RouteMonth",

@@ -69,6 +69,9 @@ class SenderId(FSMModel):
     @transition(field=state, source="draft", target="submitted")
     def submit(self) -> None: ...
 
+    @transition(field=state, source="rejected", target="submitted")
+    def resubmit(self) -> None: ...
+
     @transition(field=state, source="submitted", target="pending_confirmation")
     def await_confirmation(self) -> None: ...
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from django.db.models import Exists, OuterRef
 from pydantic import Field
 
-from smsmarketing.gateways.models import SenderId
+from smsmarketing.gateways.models import Registration, SenderEligibility, SenderId
 from smsmarketing.gateways.rules.sender_words import STATE_WORDS
 from smsmarketing.gateways.selectors import senders_visible
 from smsmarketing.operations import registry
@@ -80,19 +81,25 @@ class SenderPage(Page[SenderRow]):
 def run(context: Context, data: SenderListIn) -> SenderPage:
     """The senders of the actor's teams, by value."""
     rows = senders_visible(context.actor).select_related("brand").order_by("value", "id")
-    rows = rows.prefetch_related("eligibility")
+    rows = rows.prefetch_related("eligibility", "registrations")
     if data.state:
         rows = rows.filter(state=data.state)
     if data.brand_id:
         rows = rows.filter(brand_id=data.brand_id)
     if data.country:
-        rows = rows.filter(eligibility__country=data.country, eligibility__status="allowed")
+        said = SenderEligibility.objects.filter(
+            sender=OuterRef("pk"), country=data.country, status="allowed"
+        )
+        held = Registration.objects.filter(
+            sender=OuterRef("pk"), state="approved", countries__contains=[data.country]
+        )
+        rows = rows.filter(Exists(said) | Exists(held))
     page, cursor = page_cut(rows, data, principal=context.actor.principal)
     return SenderPage(items=[_row(row) for row in page], next_cursor=cursor)
 
 
 def _row(sender: SenderId) -> SenderRow:
-    regions = sorted(sender.eligibility.all(), key=lambda row: row.country)
+    regions = sorted(_regions(sender), key=lambda row: row.country)
     return SenderRow(
         sender_id=sender.pk,
         value=sender.value,
@@ -104,13 +111,27 @@ def _row(sender: SenderId) -> SenderRow:
         usable=sender.state == "verified" and any(row.status == "allowed" for row in regions),
         registry=sender.registration,
         registry_status=sender.registration_state,
-        regions=[Region(country=row.country, status=row.status, note=row.note) for row in regions],
+        regions=regions,
         team_id=sender.team_id,
         brand_id=sender.brand_id,
         brand=sender.brand.name,
         restrictions=sender.restrictions,
         can_receive=sender.can_receive,
     )
+
+
+def _regions(sender: SenderId) -> list[Region]:
+    """What people said of it, and the countries of its approved registrations."""
+    found = {
+        row.country: Region(country=row.country, status=row.status, note=row.note)
+        for row in sender.eligibility.all()
+    }
+    for held in sender.registrations.all():
+        if held.state == "approved":
+            for country in held.countries:
+                note = f"Registered: {held.registry} {held.reference}".strip()
+                found[country] = Region(country=country, status="allowed", note=note)
+    return list(found.values())
 
 
 registry.add(

@@ -12,6 +12,14 @@ from typing import NamedTuple
 
 from smsmarketing.gateways.rules.senders import KIND_WORDS, sender_country_problem
 
+STOPPED = {
+    "rejected": "refused",
+    "suspended": "suspended",
+    "expired": "ended",
+    "withdrawn": "withdrawn",
+}
+"""States of a registration in which nobody's earlier word lets the sender send there."""
+
 PURPOSES = ("marketing", "transactional", "notification", "otp")
 
 
@@ -39,7 +47,7 @@ class Standing(NamedTuple):
     registry: str = ""
     """The registry in which people confirmed it, e.g. SSIR; it counts where that one is asked for."""
     filed: str = ""
-    """State of a registration that is under way; empty when there is none."""
+    """State of its registration for this country; empty when there is none."""
     at_gateway: str = ""
     """State of its application at the gateway; empty: none was made there."""
 
@@ -105,6 +113,9 @@ def _decided(standing: Standing, rule: CountryRule | None, purpose: str) -> tupl
             f"It was said of {standing.value} that it may not be used there.",
             "Use another sender, or confirm the country with sender_ids.countries_save.",
         )
+    if standing.filed in STOPPED:
+        word = STOPPED[standing.filed]
+        return "register", f"Its registration was {word}.", _register(standing, rule)
     registered = _registered(standing, rule)
     if rule is not None and rule.status == "forbidden":
         if standing.own == "allowed" and not rule.binding and not rule.by_people:
@@ -138,7 +149,7 @@ def _registered(standing: Standing, rule: CountryRule | None) -> bool:
     """Only the registry that is asked for there counts: SSIR says nothing about another country."""
     wanted = rule.registry if rule is not None else ""
     wanted = wanted or ("SSRS" if _hash_name(standing) else "")
-    return bool(wanted) and standing.registry.upper() == wanted
+    return standing.filed == "approved" or (bool(wanted) and standing.registry.upper() == wanted)
 
 
 def _hash_name(standing: Standing) -> bool:
@@ -147,10 +158,21 @@ def _hash_name(standing: Standing) -> bool:
 
 
 def _register(standing: Standing, rule: CountryRule | None) -> str:
-    if standing.filed:
-        return f"The registration is {standing.filed.replace('_', ' ')}: see what it still lacks."
-    named = f" for {rule.registry}" if rule is not None and rule.registry else ""
-    return f"Open a registration{named}, or leave the country out."
+    """What to do about a registration that is missing, under way, or over."""
+    at = f" at {rule.registry}" if rule is not None and rule.registry else ""
+    if standing.filed == "draft":
+        return "The registration is a draft: complete it and apply with sender_id.apply."
+    if standing.filed in {"submitted", "in_review"}:
+        return (
+            "The registration is with the registry: wait for its answer, or leave the country out."
+        )
+    if standing.filed == "rejected":
+        return (
+            "Read the reason in the registration, correct it and apply again with sender_id.apply."
+        )
+    if standing.filed in {"suspended", "expired"}:
+        return "Settle or renew it; compliance then records the approval with sender_registrations.record."
+    return f"Open a registration{at} with sender_registrations.save, or leave the country out."
 
 
 def _other(standing: Standing) -> str:

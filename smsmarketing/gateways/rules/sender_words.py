@@ -18,14 +18,14 @@ STATUS_WORDS: Final[Mapping[str, str]] = {
     "unknown": "Not confirmed",
 }
 STATE_WORDS: Final[Mapping[str, tuple[str, str]]] = {
-    "draft": ("Draft", "Apply for it at a gateway with “Apply”, or give it up."),
+    "draft": ("Draft", "Complete its registration and apply; see Sender registrations."),
     "submitted": ("Applied for", "The gateway or registry is looking at it. Nothing to do."),
     "pending_confirmation": (
         "Waiting for its PIN",
         "Enter the code that was texted to the number with “Confirm the number”.",
     ),
     "verified": ("In use", "Nothing: campaigns may use it where it is allowed."),
-    "rejected": ("Refused", "Read the reason, correct it and apply again with a new sender."),
+    "rejected": ("Refused", "Read the reason, correct the registration and apply again."),
     "suspended": (
         "Suspended",
         "Everything that uses it is paused. Settle the reason, then lift it with a second person.",

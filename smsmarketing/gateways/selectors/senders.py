@@ -19,7 +19,7 @@ from smsmarketing.gateways.rules.eligibility import (
 STANDINGS = """
 SELECT k.country, s.value, s.kind, coalesce(e.status, ''),
        CASE WHEN s.registration_state = 'registered' THEN s.registration ELSE '' END,
-       '', '',
+       coalesce(d.state, ''), '',
        r.status, r.binding, r.by_people, r.registry, r.replacement, r.note, r.source, r.as_of
 FROM gateways_senderid s
 CROSS JOIN LATERAL (
@@ -28,6 +28,8 @@ CROSS JOIN LATERAL (
     SELECT x.country FROM gateways_senderrule x
     WHERE x.registry = upper(s.registration) AND x.registry <> '' AND x.kind = s.kind
       AND x.retired_at IS NULL AND s.registration_state = 'registered'
+    UNION
+    SELECT unnest(x.countries) FROM gateways_registration x WHERE x.sender_id = s.id
     UNION
     SELECT unnest(%(countries)s::text[])
 ) k
@@ -41,6 +43,17 @@ LEFT JOIN LATERAL (
     ORDER BY x.by_people DESC, x.gateway_id NULLS LAST, x.purpose DESC
     LIMIT 1
 ) r ON true
+LEFT JOIN LATERAL (
+    SELECT CASE WHEN x.state = 'approved' AND x.expires_at <= statement_timestamp() THEN 'expired'
+                ELSE x.state END AS state
+    FROM gateways_registration x
+    WHERE x.sender_id = s.id AND k.country = ANY(x.countries)
+      AND (coalesce(r.registry, '') = '' OR x.registry = r.registry)
+      AND (x.state <> 'withdrawn' OR x.approved_at IS NOT NULL)
+    ORDER BY x.state = 'approved' AND (x.expires_at IS NULL OR x.expires_at > statement_timestamp()) DESC,
+             x.state = 'draft', x.id DESC
+    LIMIT 1
+) d ON true
 WHERE s.id = %(sender)s
 ORDER BY k.country
 """

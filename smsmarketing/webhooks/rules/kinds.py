@@ -23,6 +23,7 @@ KINDS: Final[dict[str, str]] = {
     "quota.warning": "A team or brand has used most of its limit of the month.",
     "balance.low": "A gateway's prepaid balance fell below its alert.",
     "sender.stopped": "A sender was suspended or expired; what uses it is paused.",
+    "sender.registration": "A registration of a sender was submitted, answered or stopped.",
     "contact.erased": "A person's data was erased; erase it at your end too.",
 }
 """Kind → what it means."""
@@ -35,6 +36,7 @@ KindName = Literal[
     "quota.warning",
     "balance.low",
     "sender.stopped",
+    "sender.registration",
     "contact.erased",
 ]
 """The keys of KINDS, for inputs."""

@@ -259,6 +259,13 @@ def valid(desk: Desk) -> Valid:
         "opt_outs.lift": {"note": "because of parity", "base_version_token": "stale"},
         "quotas.save": {"month": None},
         "sender_registrations.record": {"state": "approved"},
+        "sender_registrations.document_add": {"kind": "other"},
+        "sender_registrations.save": {
+            "registry": "GATEWAY",
+            "brand_id": world.brand.pk,
+            "sender_id": world.sender.pk,
+            "countries": ["EE"],
+        },
         "sender_rules.list": {"country": "LT"},
         "webhooks.save": {"endpoint_id": endpoint.pk, "base_version_token": "stale"},
         "contacts.opt_in": {

@@ -35,12 +35,15 @@ def papers_of(registration: Registration) -> list[str]:
 
 def registration_lacking(registration: Registration) -> dict[str, str]:
     """What it still lacks before it may be submitted: field → what to do."""
-    return lacking(
+    found = lacking(
         registry_of(registration),
         company=registration.company_name,
         answers=registration.answers,
         papers=papers_of(registration),
     )
+    if not registration.countries:
+        found["countries"] = "Name the countries it is for."
+    return found
 
 
 def application_pending(registration: Registration) -> ActionRequest | None:

@@ -151,6 +151,7 @@ def valid(desk: Desk) -> Valid:
         created_by=desk.marketer,
         now=timezone.now(),
     )
+    dossier = registration_of(desk)
     values: dict[str, Any] = {
         "action": "open",
         "hours": 1,
@@ -182,7 +183,7 @@ def valid(desk: Desk) -> Valid:
         "definition": ready_made()["kannel"].model_dump(mode="json"),
         "definition_id": NOWHERE,
         "delivery_id": NOWHERE,
-        "registration_id": registration_of(desk).pk,
+        "registration_id": dossier.pk,
         "document_id": NOWHERE,
         "content_base64": "JVBERi0xLjc=",
         "file_name": "letter.pdf",
@@ -261,10 +262,8 @@ def valid(desk: Desk) -> Valid:
         "sender_registrations.record": {"state": "approved"},
         "sender_registrations.document_add": {"kind": "other"},
         "sender_registrations.save": {
-            "registry": "GATEWAY",
-            "brand_id": world.brand.pk,
-            "sender_id": world.sender.pk,
-            "countries": ["EE"],
+            "registration_id": dossier.pk,
+            "base_version_token": "stale",
         },
         "sender_rules.list": {"country": "LT"},
         "webhooks.save": {"endpoint_id": endpoint.pk, "base_version_token": "stale"},

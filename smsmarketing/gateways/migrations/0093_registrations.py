@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0025_brand_language"),
-        ("gateways", "0080_routes"),
+        ("gateways", "0081_scorecards"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

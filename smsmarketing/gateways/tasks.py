@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from smsmarketing.gateways import dispatch, intake
 from smsmarketing.gateways.dispatch.sweep import receipts_missing
-from smsmarketing.gateways.services import lists, syncing
+from smsmarketing.gateways.services import gateway_tests, lists, syncing
 from smsmarketing.gateways.services.billing import routes_refresh
 from smsmarketing.gateways.services.lookups import lookups_run
 from smsmarketing.gateways.services.money_alerts import balances_watch
@@ -23,6 +23,7 @@ BEAT = {
     "gateways.syncs_run": 60.0,
     "gateways.lookups_run": 15.0,
     "gateways.numbering_read": 30.0,
+    "gateways.tests_run": 30.0,
     "gateways.listings_push": 30.0,
     "gateways.listings_mend": 900.0,
     "gateways.sweep": 5.0,
@@ -113,6 +114,12 @@ def senders_expire_task() -> None:
 def documents_expire_task() -> None:
     """Delete documents of registrations that are over [R-5.9]."""
     documents_expire()
+
+
+@shared_task(name="gateways.tests_run", expires=30)
+def tests_run_task() -> None:
+    """Do the tests of gateways that people asked for."""
+    gateway_tests.tests_run()
 
 
 @shared_task(name="gateways.syncs_run", expires=60)

@@ -79,6 +79,7 @@ NOBODY = {
     *("contacts_optinformversion", "django_admin_log", "django_content_type", "django_migrations"),
     *("django_session", "gateways_bind", "gateways_exchangerate", "gateways_frequencycap"),
     *("gateways_gatewaydefinition", "gateways_definitionversion", "gateways_definitionuse"),
+    "gateways_gatewaytest",
     *("gateways_gateway", "gateways_partid", "gateways_bill", "gateways_billline"),
     *("gateways_routemonth", "gateways_quota", "gateways_rate", "gateways_senderid"),
     *("gateways_sendereligibility", "gateways_senderrule", "operations_ratewindow"),

@@ -235,6 +235,7 @@ def valid(desk: Desk) -> Valid:
         "source": "parity",
         "suppression_id": blocked.pk,
         "team_id": world.team.pk,
+        "test_id": NOWHERE,
         "text": "STOP",
         "time_zone": "Europe/Vilnius",
         "token_id": NOWHERE,

@@ -90,6 +90,7 @@ TOPICS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
             "gateway_definitions.save",
             "gateway_definitions.use",
             "routes.save",
+            "gateways.test",
             "approval_policies.save",
             "webhooks.save",
         ),

@@ -21,6 +21,7 @@ from smsmarketing.gateways.models.registration import (
 )
 from smsmarketing.gateways.models.route import Route, RouteHealth, RoutePin, RouteTally
 from smsmarketing.gateways.models.sender import SenderEligibility, SenderId, SenderRule
+from smsmarketing.gateways.models.trial import GatewayTest
 
 __all__ = [
     "Attempt",
@@ -38,6 +39,7 @@ __all__ = [
     "GatewayListing",
     "GatewayOptOut",
     "GatewaySync",
+    "GatewayTest",
     "InboundMessage",
     "LedgerEntry",
     "Message",

@@ -25,8 +25,8 @@ from smsmarketing.gateways.transports.generic.answers import Understood, answer_
 from smsmarketing.gateways.transports.generic.calls import call_ack, call_events
 from smsmarketing.gateways.transports.generic.checks import receipts_by_id
 from smsmarketing.gateways.transports.generic.definition import Definition, Find
-from smsmarketing.gateways.transports.generic.reading import call_read
-from smsmarketing.gateways.transports.generic.requests import submit_request
+from smsmarketing.gateways.transports.generic.reading import answer_read, call_read, rule_fits
+from smsmarketing.gateways.transports.generic.requests import check_request, submit_request
 from smsmarketing.gateways.transports.provider import Provider
 from smsmarketing.gateways.transports.signatures import refused, same
 
@@ -88,6 +88,24 @@ class GenericHttp(Provider):
         if self.capabilities.receipts_by_id and result.gateway_message_id:
             return replace(result, part_ids=(result.gateway_message_id,))
         return result
+
+    def login_request(self, config: TransportConfig) -> SubmitRequest | None:
+        """The call that proves the account and sends nothing; None when none is described. Raises
+        TransportDataError.
+        """
+        check = self._defined().check
+        return check_request(self._defined(), check, config) if check is not None else None
+
+    def login_passed(self, status: int, headers: Mapping[str, str], body: bytes) -> bool:
+        """Whether its answer says that the account works; what cannot be read says no."""
+        definition = self._defined()
+        if definition.check is None:
+            return False
+        try:
+            said = answer_read(definition.check.read, definition.answer.charset, headers, body)
+        except TransportDataError:
+            return False
+        return any(rule_fits(rule, status, said) for rule in definition.check.passed)
 
     def understood(self, status: int, headers: Mapping[str, str], body: bytes) -> Understood:
         """The result with the steps that led to it, for people who try a definition."""

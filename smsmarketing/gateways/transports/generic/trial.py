@@ -18,7 +18,11 @@ from smsmarketing.gateways.transports.base import (
 
 MASK: Final = "SECRET-"
 SHOWN_MOST: Final = 8_000
+ANSWER_MOST: Final = 2_000
 _BASIC: Final = "Basic "
+_SHORTEST_SECRET: Final = 4
+_DIGITS_KNOWN: Final = 7
+"""The last digits of a number, which stand alike in all its spellings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +91,19 @@ def _leaves(path: str, value: object) -> Iterable[tuple[str, str]]:
         return
     for name, each in pairs:
         yield from _leaves(f"{path}.{name}" if path else name, each)
+
+
+def number_hidden(phone: str) -> str:
+    """A number (E.164) of the same country and length that is nobody's: its middle is zeros."""
+    return phone[:4] + "0" * max(0, len(phone) - 6) + phone[-2:]
+
+
+def answer_shown(body: bytes, *, phone: str, credentials: Mapping[str, str]) -> str:
+    """What came back, as people read it: without the number and the credentials, and not all of it."""
+    text = body[:SHOWN_MOST].decode("utf-8", "backslashreplace")
+    for name, value in sorted(credentials.items(), key=lambda each: -len(each[1])):
+        if len(value) >= _SHORTEST_SECRET:
+            text = text.replace(value, f"{MASK}{name}")
+    if last := phone.removeprefix("+")[-_DIGITS_KNOWN:]:
+        text = text.replace(last, "0" * len(last))
+    return text[:ANSWER_MOST]

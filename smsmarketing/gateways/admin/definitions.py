@@ -6,8 +6,10 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 
+from smsmarketing.gateways.admin.editor import editor_page
 from smsmarketing.gateways.models import GatewayDefinition
 from smsmarketing.gateways.selectors.definitions import (
     definitions_visible,
@@ -36,7 +38,16 @@ class GatewayDefinitionAdmin(OperationAdmin):
     list_display = ("name", "whose", "newest", "used_by", "created_at")
     search_fields = ("name",)
     ordering = ("name", "id")
-    fields = ("name", "whose", "newest", "used_by", "versions_shown", "created_by", "created_at")
+    fields = (
+        "name",
+        "whose",
+        "newest",
+        "used_by",
+        "edit",
+        "versions_shown",
+        "created_by",
+        "created_at",
+    )
     operation_buttons = (
         OperationButton(
             key="gateway_definitions.use",
@@ -45,6 +56,17 @@ class GatewayDefinitionAdmin(OperationAdmin):
             initial=_version_initial,
         ),
     )
+
+    list_before_template = "admin/gateways/definitions_top.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        """The editor comes before the admin's own patterns."""
+        page = self.admin_site.admin_view(editor_page)
+        return [
+            path("new/", page, name="gateways_gatewaydefinition_new"),
+            path("<int:pk>/edit/", page, name="gateways_gatewaydefinition_edit"),
+            *super().get_urls(),
+        ]
 
     def visible(self, actor: Actor) -> QuerySet[Any]:
         """The house's, and those of the person's teams."""
@@ -63,6 +85,12 @@ class GatewayDefinitionAdmin(OperationAdmin):
             return "none"
         words = f"{version.number}: {version.content.get('label', '')}"
         return f"{words}, {version.note}" if version.note else words
+
+    @admin.display(description="Change it")
+    def edit(self, row: GatewayDefinition) -> str:
+        """Way to the editor."""
+        address = reverse("admin:gateways_gatewaydefinition_edit", args=[row.pk])
+        return format_html('<a class="op-link" href="{}">Write a new version</a>', address)
 
     @admin.display(description="Used by")
     def used_by(self, row: GatewayDefinition) -> str:

@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from smsmarketing.contacts.rules.phone import phone_hide, phone_mask
+from smsmarketing.gateways.admin.console import console_page
 from smsmarketing.gateways.admin.review import review_page
 from smsmarketing.gateways.models import (
     Batch,
@@ -62,6 +63,7 @@ class GatewayAdmin(OperationAdmin):
         "slug",
         "transport",
         "base_url",
+        "console",
         "state",
         "state_reason",
         "reach",
@@ -77,6 +79,17 @@ class GatewayAdmin(OperationAdmin):
         "balance_low_at",
         "bind_shown",
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        """The test console comes before the admin's own patterns."""
+        page = self.admin_site.admin_view(console_page)
+        return [path("<int:pk>/test/", page, name="gateways_gateway_console"), *super().get_urls()]
+
+    @admin.display(description="Does it work?")
+    def console(self, row: Gateway) -> str:
+        """Way to the test console."""
+        address = reverse("admin:gateways_gateway_console", args=[row.pk])
+        return format_html('<a class="op-link" href="{}">Test console</a>', address)
 
     def visible(self, actor: Actor) -> QuerySet[Any]:
         """Gateways are shared."""

@@ -139,7 +139,9 @@ class GatewayTestResultOut(Output):
     state: str = Field(
         description="waiting, running, done, or lost: cut off, and not done again by itself."
     )
-    passed: bool | None = Field(description="Whether it works; null while that is not known.")
+    passed: bool | None = Field(
+        description="Whether it works; null: not known yet, or nothing could prove the account."
+    )
     summary: str = Field(description="What came of it, in a sentence.")
     steps: list[StepRow] = Field(description="What was looked at, in its order.")
     request: RequestOut | None = Field(
@@ -188,7 +190,7 @@ def _ask_checked(gateway: Gateway, data: GatewayTestIn) -> None:
     if not transport.capabilities.test_mode:
         raise Conflict(
             f"No test mode of {transport.label} is known here, so a message would be delivered and"
-            " billed. Use the mode check, or send a campaign to yourself.",
+            " billed. Use the mode check, or campaigns.test_send of a draft to yourself.",
             details={"transport": gateway.transport},
         )
     if data.to is None:
@@ -280,7 +282,7 @@ def _bills(gateway: Gateway, data: GatewayTestPreviewIn, *, real: bool, now: dat
     )
     return (
         f"Sent, this would deliver a text and bill {parts} part{'' if parts == 1 else 's'}{price}."
-        " Nothing here sends it: a real send goes through a campaign or messages.send."
+        " Nothing here sends it: campaigns.test_send of a draft sends one to yourself."
     )
 
 
@@ -341,14 +343,13 @@ def probe_summary(row: GatewayTest) -> str:
         return "The test was cut off; whether it reached the provider is not known. Test again."
     if row.state != "done":
         return "The test is on its way."
+    if row.passed is None:
+        return "The provider can be reached; the credentials are not proven."
     if row.passed:
-        if row.mode == "test_mode":
-            return "It works: the provider took a message in its test mode."
-        proven = any(step["step"] == "login" and step["found"] == "passed" for step in row.steps)
         return (
-            "It works as far as it can be seen without sending."
-            if proven
-            else "The provider can be reached; the credentials are not proven."
+            "It works: the provider took a message in its test mode."
+            if row.mode == "test_mode"
+            else "It works as far as it can be seen without sending."
         )
     trouble = next((step for step in row.steps if step["found"] in ("failed", "unsure")), None)
     return str(trouble["sentence"]) if trouble else "Nothing could be proven."

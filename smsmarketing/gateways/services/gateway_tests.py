@@ -137,10 +137,12 @@ class _Trial:
         self.answer: dict[str, Any] | None = None
 
     @property
-    def passed(self) -> bool:
-        """Nothing failed, nothing is in doubt, and something was proven."""
-        found = {step.found for step in self.steps if step.step != "credentials"}
-        return "passed" in found and not {"failed", "unsure"} & {step.found for step in self.steps}
+    def passed(self) -> bool | None:
+        """False when something failed or is in doubt; None when nothing proves the account."""
+        found = {step.step: step.found for step in self.steps}
+        if {"failed", "unsure"} & set(found.values()):
+            return False
+        return True if "passed" in (found.get("login"), found.get("send")) else None
 
     def run(self, *, sends: bool) -> None:
         config = self._entered()

@@ -21,6 +21,7 @@ from smsmarketing.approvals.models import ActionRequest
 from smsmarketing.approvals.services import request_vote
 from smsmarketing.approvals.tasks import request_run
 from smsmarketing.gateways import services
+from smsmarketing.gateways.credentials import credentials_write
 from smsmarketing.gateways.dispatch.runner import batch_run
 from smsmarketing.gateways.intake.receipts import receipts_apply
 from smsmarketing.gateways.models import (
@@ -28,6 +29,7 @@ from smsmarketing.gateways.models import (
     DefinitionVersion,
     Gateway,
     GatewayDefinition,
+    InboundMessage,
     Message,
 )
 from smsmarketing.gateways.selectors.carriers import config_of, transport_of
@@ -226,6 +228,7 @@ class TestUsing:
         assert "SECRET-token" in str(request.content)
         assert "s3cret" not in str(request.content)
         assert [each.name for each in transport_of(gateway).credential_fields] == ["token"]
+        assert request.result is not None
         assert request.result["credentials_missing"] == []
 
     def test_refuses_other_transports_and_earlier_times(
@@ -254,9 +257,9 @@ class TestUsing:
         assert not ActionRequest.objects.filter(state="pending").exists()
 
 
-def used(world: World, people: tuple[Actor, Actor], provider: Provider) -> Gateway:
+def used(world: World, people: tuple[Actor, Actor], provider: Provider, **fields: Any) -> Gateway:
     gateway = generic_gateway(world, provider.url)
-    made = saved(people[0])
+    made = saved(people[0], **fields)
     DefinitionUse.objects.create(
         gateway=gateway,
         version=DefinitionVersion.objects.get(definition_id=made.definition_id),
@@ -292,6 +295,34 @@ class TestSending:
         receipts_apply()
         message.refresh_from_db()
         assert (message.state, transport_of(gateway).name) == ("delivered", "generic")
+
+    def test_every8d_from_the_shipped_description_to_a_stop(
+        self, world: World, people: tuple[Actor, Actor], provider: Provider, client: Client
+    ) -> None:
+        """[R-10.3] receipts name the batch id only; its calls are GETs that want an OK; a reply too."""
+        every8d = ready_made()["every8d"].model_dump(mode="json")
+        gateway = used(world, people, provider, definition=every8d)
+        credentials_write(gateway, {"uid": "shop", "pwd": "s3cret"})
+        gateway.save(update_fields=["credentials"])
+        batch_id = "5e1a9b7c-0d3f-4f7e-9a53-6d2c0b8f1a24"
+        provider.answer = f"98.5,1,1,0,{batch_id}".encode()
+        batch = world.batch(world.contacts(1))
+        message = Message.objects.get(batch=batch)
+        batch_run(batch.pk, follow_up=False)
+        assert b"PWD=s3cret" in provider.got[0][2]
+        number = {"BatchID": batch_id.upper(), "RM": message.phone, "RT": "20261129120000"}
+        address = "/webhooks/local/local-secret-path/events"
+        for status in ("0", "100", "100"):
+            answer = client.get(address, number | {"STATUS": status})
+            assert (answer.status_code, answer.content) == (200, b"OK")
+        receipts_apply()
+        message.refresh_from_db()
+        assert (message.state, message.gateway_message_id) == ("delivered", batch_id)
+        reply = client.get(address, number | {"STATUS": "999", "SM": "STOP"})
+        assert (reply.status_code, reply.content) == (200, b"OK")
+        assert InboundMessage.objects.get().action == "opt_out"
+        assert client.get("/webhooks/local/wrong/events", number).status_code == 403
+        assert len(provider.got) == 1
 
     def test_what_no_rule_names_is_unknown_and_sent_once(
         self, world: World, people: tuple[Actor, Actor], provider: Provider

@@ -152,7 +152,12 @@ class TestRefusing:
             asked(people[0], gateway, mode="test_mode")
         assert "to" in caught.value.field_errors
         suppression_add(
-            phone=NUMBER, scope="global", brand=None, reason="complaint", source="x", evidence={}
+            phone=NUMBER,
+            scope="global",
+            brand=None,
+            reason="complaint",
+            source="admin",
+            evidence={},
         )
         with pytest.raises(InvalidInput) as caught:
             asked(people[0], gateway, mode="test_mode", to=NUMBER)

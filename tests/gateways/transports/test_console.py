@@ -37,12 +37,12 @@ def form(**changed: str) -> dict[str, str]:
 
 @pytest.mark.django_db
 class TestEditor:
-    @pytest.mark.parametrize("key", ["kannel", "jasmin", "mitake", "every8d", ""])
-    def test_begins_from_a_ready_made_one_and_checks_it(self, desk: Client, key: str) -> None:
-        page = desk.get(NEW, {"from": key}).content.decode()
-        assert 'id="fine"' in page
-        assert "SECRET-" in page
-        assert "gc-fault" not in page
+    def test_begins_from_a_ready_made_one_and_checks_it(self, desk: Client) -> None:
+        for key in ("mitake", ""):
+            page = desk.get(NEW, {"from": key}).content.decode()
+            assert 'id="fine"' in page
+            assert "SECRET-" in page
+            assert "gc-fault" not in page
 
     def test_tells_each_part_what_is_wrong_while_it_is_written(self, desk: Client) -> None:
         broken = form(submit='{"path": "/a b"', do="check")

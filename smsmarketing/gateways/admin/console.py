@@ -12,9 +12,9 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from smsmarketing.gateways.models import Gateway
-from smsmarketing.gateways.operations.gateways_test import TEXT, probe_summary
+from smsmarketing.gateways.operations.gateways_test import TEXT
 from smsmarketing.gateways.selectors import gateways_visible
-from smsmarketing.gateways.selectors.gateway_tests import tests_visible
+from smsmarketing.gateways.selectors.gateway_tests import probe_summary, tests_visible
 from smsmarketing.operations.errors import OperationError
 from smsmarketing.operations.surfaces.admin.actors import admin_actor
 from smsmarketing.operations.surfaces.admin.links import action_request_url

@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ("phone", models.BinaryField(null=True)),
                 ("sender", models.CharField(blank=True, max_length=16)),
                 ("text", models.CharField(blank=True, max_length=320)),
-                ("state", models.CharField(default="waiting", max_length=8)),
+                ("progress", models.CharField(default="waiting", max_length=8)),
                 ("passed", models.BooleanField(null=True)),
                 ("steps", models.JSONField(default=list)),
                 ("request", models.JSONField(null=True)),
@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
             options={
                 "indexes": [
                     models.Index(
-                        condition=models.Q(("state__in", ("waiting", "running"))),
+                        condition=models.Q(("progress__in", ("waiting", "running"))),
                         fields=["id"],
                         name="gateway_test_open",
                     )
@@ -64,12 +64,16 @@ class Migration(migrations.Migration):
                         name="gateway_test_mode_word",
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("state__in", ("waiting", "running", "done", "lost"))),
-                        name="gateway_test_state_word",
+                        condition=models.Q(
+                            ("progress__in", ("waiting", "running", "done", "lost"))
+                        ),
+                        name="gateway_test_progress_word",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            ("state__in", ("waiting", "running")), ("phone", None), _connector="OR"
+                            ("progress__in", ("waiting", "running")),
+                            ("phone", None),
+                            _connector="OR",
                         ),
                         name="gateway_test_forgets_phone",
                     ),

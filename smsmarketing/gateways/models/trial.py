@@ -8,7 +8,7 @@ from smsmarketing.accounts.models import User
 from smsmarketing.gateways.models.gateway import Gateway
 
 TEST_MODES = ("check", "test_mode")
-TEST_STATES = ("waiting", "running", "done", "lost")
+TEST_PROGRESS = ("waiting", "running", "done", "lost")
 
 
 class GatewayTest(models.Model):
@@ -23,7 +23,7 @@ class GatewayTest(models.Model):
     phone = models.BinaryField(null=True)
     sender = models.CharField(max_length=16, blank=True)
     text = models.CharField(max_length=320, blank=True)
-    state = models.CharField(max_length=8, default="waiting")
+    progress = models.CharField(max_length=8, default="waiting")
     passed = models.BooleanField(null=True)
     steps = models.JSONField(default=list)
     request = models.JSONField(null=True)
@@ -39,10 +39,10 @@ class GatewayTest(models.Model):
                 condition=models.Q(mode__in=TEST_MODES), name="gateway_test_mode_word"
             ),
             models.CheckConstraint(
-                condition=models.Q(state__in=TEST_STATES), name="gateway_test_state_word"
+                condition=models.Q(progress__in=TEST_PROGRESS), name="gateway_test_progress_word"
             ),
             models.CheckConstraint(
-                condition=models.Q(state__in=("waiting", "running")) | models.Q(phone=None),
+                condition=models.Q(progress__in=("waiting", "running")) | models.Q(phone=None),
                 name="gateway_test_forgets_phone",
             ),
         ]
@@ -50,7 +50,7 @@ class GatewayTest(models.Model):
             models.Index(
                 fields=["id"],
                 name="gateway_test_open",
-                condition=models.Q(state__in=("waiting", "running")),
+                condition=models.Q(progress__in=("waiting", "running")),
             )
         ]
 

@@ -22,7 +22,11 @@ from smsmarketing.gateways.operations.definition_shapes import (
 from smsmarketing.gateways.rules.encoding import text_count
 from smsmarketing.gateways.selectors import gateways_visible, rates_current
 from smsmarketing.gateways.selectors.carriers import config_of, transport_of
-from smsmarketing.gateways.selectors.gateway_tests import probe_message, tests_visible
+from smsmarketing.gateways.selectors.gateway_tests import (
+    probe_message,
+    probe_summary,
+    tests_visible,
+)
 from smsmarketing.gateways.services.gateway_tests import RUN, probe_ask
 from smsmarketing.gateways.transports.base import Transport, TransportDataError
 from smsmarketing.gateways.transports.generic import GenericHttp
@@ -172,7 +176,7 @@ def ask(context: Context, data: GatewayTestIn) -> GatewayTestOut:
     context.audit_facts = {"test_id": row.pk, "mode": row.mode}
     return GatewayTestOut(
         test_id=row.pk,
-        state=row.state,
+        state=row.progress,
         next_step="Call gateways.test_result in a few seconds: it says what failed and what to do.",
     )
 
@@ -180,7 +184,7 @@ def ask(context: Context, data: GatewayTestIn) -> GatewayTestOut:
 def _ask_checked(gateway: Gateway, data: GatewayTestIn) -> None:
     """Raises Conflict and InvalidInput; writes nothing."""
     if (
-        GatewayTest.objects.filter(gateway=gateway, state__in=("waiting", "running")).count()
+        GatewayTest.objects.filter(gateway=gateway, progress__in=("waiting", "running")).count()
         >= _WAITING_MOST
     ):
         raise Conflict(f"{gateway.name} has {_WAITING_MOST} tests waiting. Wait for them to end.")
@@ -317,7 +321,7 @@ def result(context: Context, data: GatewayTestResultIn) -> GatewayTestResultOut:
         test_id=row.pk,
         gateway=row.gateway.name,
         mode=row.mode,
-        state=row.state,
+        state=row.progress,
         passed=row.passed,
         summary=probe_summary(row),
         steps=[StepRow(**step) for step in row.steps],
@@ -335,24 +339,6 @@ def _kept(request: dict[str, Any] | None) -> RequestOut | None:
         return None
     headers = tuple((str(name), str(value)) for name, value in request["headers"])
     return request_out(RequestShown(request["method"], request["url"], headers, request["body"]))
-
-
-def probe_summary(row: GatewayTest) -> str:
-    """The result in one sentence."""
-    if row.state == "lost":
-        return "The test was cut off; whether it reached the provider is not known. Test again."
-    if row.state != "done":
-        return "The test is on its way."
-    if row.passed is None:
-        return "The provider can be reached; the credentials are not proven."
-    if row.passed:
-        return (
-            "It works: the provider took a message in its test mode."
-            if row.mode == "test_mode"
-            else "It works as far as it can be seen without sending."
-        )
-    trouble = next((step for step in row.steps if step["found"] in ("failed", "unsure")), None)
-    return str(trouble["sentence"]) if trouble else "Nothing could be proven."
 
 
 _GATEWAY = Target(argument="gateway_id", visible=gateways_visible, label="gateway")

@@ -53,3 +53,21 @@ def probe_message(
         dlr_url=dlr_url if transport.capabilities.dlr else "",
         test_mode=None if real else "1",
     )
+
+
+def probe_summary(row: GatewayTest) -> str:
+    """The result in one sentence."""
+    if row.progress == "lost":
+        return "The test was cut off; whether it reached the provider is not known. Test again."
+    if row.progress != "done":
+        return "The test is on its way."
+    if row.passed is None:
+        return "The provider can be reached; the credentials are not proven."
+    if row.passed:
+        return (
+            "It works: the provider took a message in its test mode."
+            if row.mode == "test_mode"
+            else "It works as far as it can be seen without sending."
+        )
+    trouble = next((step for step in row.steps if step["found"] in ("failed", "unsure")), None)
+    return str(trouble["sentence"]) if trouble else "Nothing could be proven."

@@ -88,8 +88,8 @@ def tests_run() -> int:
 def _give_up(now: datetime) -> None:
     """It may have reached the provider, so it is not done a second time."""
     with transaction.atomic():
-        GatewayTest.objects.filter(state="running", started_at__lt=now - CUT_OFF_AFTER).update(
-            state="lost", phone=None, finished_at=now
+        GatewayTest.objects.filter(progress="running", started_at__lt=now - CUT_OFF_AFTER).update(
+            progress="lost", phone=None, finished_at=now
         )
 
 
@@ -98,13 +98,13 @@ def _claim() -> GatewayTest | None:
         row = (
             GatewayTest.objects.select_for_update(skip_locked=True, of=("self",))
             .select_related("gateway")
-            .filter(state="waiting")
+            .filter(progress="waiting")
             .order_by("pk")
             .first()
         )
         if row is not None:
-            row.state, row.started_at = "running", timezone.now()
-            row.save(update_fields=["state", "started_at"])
+            row.progress, row.started_at = "running", timezone.now()
+            row.save(update_fields=["progress", "started_at"])
     return row
 
 
@@ -115,8 +115,8 @@ def _do(row: GatewayTest) -> None:
     trial = _Trial(row.gateway, phone=phone, sender=row.sender, text=row.text)
     trial.run(sends=row.mode == "test_mode")
     with transaction.atomic():
-        GatewayTest.objects.filter(pk=row.pk, state="running").update(
-            state="done",
+        GatewayTest.objects.filter(pk=row.pk, progress="running").update(
+            progress="done",
             phone=None,
             passed=trial.passed,
             steps=[asdict(step) for step in trial.steps],

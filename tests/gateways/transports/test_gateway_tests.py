@@ -124,10 +124,10 @@ class TestTesting:
     ) -> None:
         test_id = asked(people[0], gateway, mode="test_mode", to=NUMBER)
         long_ago = timezone.now() - timedelta(minutes=3)
-        GatewayTest.objects.update(state="running", started_at=long_ago)
+        GatewayTest.objects.update(progress="running", started_at=long_ago)
         assert run_all() == 0
         row = GatewayTest.objects.get(pk=test_id)
-        assert (row.state, row.phone, provider.got) == ("lost", None, [])
+        assert (row.progress, row.phone, provider.got) == ("lost", None, [])
 
 
 @pytest.mark.django_db

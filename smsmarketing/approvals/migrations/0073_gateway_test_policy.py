@@ -29,6 +29,6 @@ def policy_remove(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("approvals", "0071_definition_policies")]
+    dependencies = [("approvals", "0069_lookup_policy")]
 
     operations = [migrations.RunPython(policy_seed, policy_remove)]

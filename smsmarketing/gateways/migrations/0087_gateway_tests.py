@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("gateways", "0086_definition_guards"),
+        ("gateways", "0093_registrations"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -580,6 +580,8 @@ def test_a_marketer_applies_in_the_browser(desk: Desk, client: Client) -> None:
     }
     page = client.post(page["Location"], typed)
     assert page.status_code == 422
+    # The theme's script writes a chosen file's name into the first text input three levels above it.
+    assert page.content.count(b'<div class="rg-pick"><div><div><input type="file"') == 2
     assert "Letter of authorisation" in page.content.decode()
     row.refresh_from_db()
     assert (row.state, row.company_name) == ("draft", "Acme Pte Ltd")

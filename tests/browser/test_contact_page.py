@@ -13,8 +13,8 @@ from django.utils import timezone
 from playwright.sync_api import Browser, expect
 
 from smsmarketing.accounts.models import User
-from smsmarketing.contacts.models import AudienceMember, Contact
-from tests.browser.desk_browser import seat
+from smsmarketing.contacts.models import AudienceMember, Contact, Suppression
+from tests.browser.desk_browser import Seat, seat
 from tests.campaigns.desk import Desk, desk_make
 from tests.contacts.people import consent, contact_make, crm_make
 
@@ -73,4 +73,27 @@ def test_every_kind_of_person_has_a_whole_page(
             assert str(contact.phone)[-8:] not in page.content()
             page.screenshot(path=shots / f"{name}-{width}.png", full_page=True)
             assert cleo.overflow() <= 0, (name, width)
+    chosen_by_keyboard(cleo)
     assert cleo.problems == []
+
+
+def chosen_by_keyboard(cleo: Seat) -> None:
+    """A form that asks for a contact's id is filled without knowing one, and without a mouse."""
+    page = cleo.open(reverse("operation-call", args=["opt_outs.block"]))
+    page.get_by_label("Contact").focus()
+    page.keyboard.type("Ona")
+    expect(page.locator(".op-choices li")).to_have_count(1)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("#field-contact_id .op-chip")).to_contain_text("Ona")
+    expect(page.get_by_role("button", name="Remove Ona")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Contact")).to_be_focused()
+    page.keyboard.type("Petras")
+    expect(page.locator(".op-choices li")).to_contain_text("Petras")
+    page.keyboard.press("Enter")
+    page.locator("#operation-form").get_by_role("button", name="Block").click()
+    expect(page.locator("#operation-page")).to_contain_text("blocked")
+    found = Suppression.objects.get(reason="blocked")
+    assert found.contact is not None
+    assert found.contact.first_name == "Petras"

@@ -1,5 +1,5 @@
 """Operations on people, teams and tokens. Importing this package registers them."""
 
-from smsmarketing.accounts.operations import owners, teams, tokens
+from smsmarketing.accounts.operations import choosers, owners, teams, tokens
 
-__all__ = ["owners", "teams", "tokens"]
+__all__ = ["choosers", "owners", "teams", "tokens"]

@@ -1,5 +1,5 @@
 """Operations on policies and requests. Importing this package registers them."""
 
-from smsmarketing.approvals.operations import policies, requests, votes
+from smsmarketing.approvals.operations import choosers, policies, requests, votes
 
-__all__ = ["policies", "requests", "votes"]
+__all__ = ["choosers", "policies", "requests", "votes"]

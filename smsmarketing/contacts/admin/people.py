@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -31,15 +31,14 @@ from smsmarketing.contacts.admin.suppressions import REASON_WORDS as SUPPRESSION
 from smsmarketing.contacts.admin.suppressions import SOURCE_WORDS
 from smsmarketing.contacts.models import ConsentEvent, Contact, SendState, Suppression
 from smsmarketing.contacts.rules.lifting import lift_words
-from smsmarketing.contacts.rules.phone import PhoneError, phone_hide, phone_mask, phone_parse
+from smsmarketing.contacts.rules.phone import phone_hide, phone_mask
 from smsmarketing.contacts.rules.proof_words import word_of
 from smsmarketing.contacts.selectors import (
     audiences_visible,
-    contacts_named,
     contacts_visible,
     suppressions_visible,
 )
-from smsmarketing.contacts.selectors.contacts import contacts_seen
+from smsmarketing.contacts.selectors.contacts import contacts_searched, contacts_seen
 from smsmarketing.contacts.selectors.merged import merged_heir
 from smsmarketing.contacts.selectors.numbers import number_spans, spans_q, suppression_then
 from smsmarketing.operations.errors import OperationError
@@ -221,18 +220,7 @@ class ContactAdmin(OperationAdmin):
             return queryset, False
         if not search_allowed(request):
             return queryset.none(), False
-        try:
-            return queryset.filter(phone=phone_parse(term).e164), False
-        except PhoneError:
-            pass
-        digits, _, name = term.partition(" ")
-        if digits.isdecimal() and len(digits) == 4 and name.strip():
-            queryset, term = queryset.filter(phone__endswith=digits), name.strip()
-        elif term.lstrip("+").isdecimal() and len(term) < 8:
-            return queryset.filter(customer_key=term), False
-        # The key's own index is without empty ones, as `term` is.
-        key = Q(customer_key=term) & ~Q(customer_key="")
-        return queryset.filter(contacts_named(term) | key), False
+        return contacts_searched(queryset, term), False
 
     @admin.display(description="Number")
     def number(self, row: Contact) -> str:

@@ -19,6 +19,7 @@ from smsmarketing.contacts.models import (
     Segment,
     SendState,
 )
+from smsmarketing.contacts.rules.phone import PhoneError, phone_parse
 from smsmarketing.operations.types import Actor
 
 
@@ -42,6 +43,24 @@ def contacts_named(beginning: str) -> Q:
     """
     first = Q(first_name__istartswith=beginning) & ~Q(first_name="")
     return first | Q(last_name__istartswith=beginning) & ~Q(last_name="")
+
+
+def contacts_searched(rows: QuerySet[Contact], term: str) -> QuerySet[Contact]:
+    """Of these contacts those that a person means: a whole number, its last four digits with a name, a
+    name, or a customer key; never by the beginning of a number [R-4.13].
+    """
+    try:
+        return rows.filter(phone=phone_parse(term).e164)
+    except PhoneError:
+        pass
+    digits, _, name = term.partition(" ")
+    if digits.isdecimal() and len(digits) == 4 and name.strip():
+        rows, term = rows.filter(phone__endswith=digits), name.strip()
+    elif term.lstrip("+").isdecimal() and len(term) < 8:
+        return rows.filter(customer_key=term)
+    # The key's own index is without empty ones, as `term` is.
+    key = Q(customer_key=term) & ~Q(customer_key="")
+    return rows.filter(contacts_named(term) | key)
 
 
 def contacts_shared(actor: Actor, contact_ids: Collection[int]) -> bool:

@@ -98,9 +98,12 @@ def form_build(
     initial: Mapping[str, Any] | None = None,
     hidden: Collection[str] = (),
     zone: ZoneInfo | None = None,
+    widgets: Mapping[str, forms.Widget] | None = None,
 ) -> type[OperationForm]:
-    """A form class for an input. `hidden` fields travel along; `zone` is the person's time zone (default UTC)."""
-    zone = zone or ZoneInfo("UTC")
+    """A form class for an input. `hidden` fields travel along; `zone` is the person's time zone (default UTC);
+    `widgets` show fields in another way than their type alone would.
+    """
+    zone, widgets = zone or ZoneInfo("UTC"), widgets or {}
     given = dict(initial or {})
     required = set(input_schema(model).get("required", []))
     members: dict[str, Any] = {"decoders": {}, "input_model": model}
@@ -108,17 +111,24 @@ def form_build(
         schema = field_schema(model, name)
         shape = _shape(schema, required=name in required, zone=zone)
         value = given.get(name, schema.get("default"))
-        help_text = " ".join(part for part in (info.description or "", shape.help_text) if part)
+        chosen = name in widgets
+        how = "" if chosen else shape.help_text
+        help_text = " ".join(part for part in (info.description or "", how) if part)
         members["decoders"][name] = shape.decode
         members[name] = _Field(
             decode=shape.decode,
             must=name in required,
-            label=_label(name),
+            label=_label(_chosen_name(name) if chosen else name),
             help_text=help_text,
             initial=None if value is None else shape.encode(value),
-            widget=forms.HiddenInput() if name in hidden else shape.widget,
+            widget=forms.HiddenInput() if name in hidden else widgets.get(name, shape.widget),
         )
     return type(f"{model.__name__}Form", (OperationForm,), members)
+
+
+def _chosen_name(name: str) -> str:
+    """`contact_ids` as people read it who choose contacts: `contacts`."""
+    return name.removesuffix("_id") if name.endswith("_id") else name.replace("_ids", "s")
 
 
 def _label(name: str) -> str:

@@ -1,5 +1,5 @@
 """Operations of webhooks. Importing this package registers them."""
 
-from smsmarketing.webhooks.operations import deliveries, endpoints
+from smsmarketing.webhooks.operations import choosers, deliveries, endpoints
 
-__all__ = ["deliveries", "endpoints"]
+__all__ = ["choosers", "deliveries", "endpoints"]

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import KeyReused, OperationError, VersionConflict
 from smsmarketing.operations.surfaces.admin.actors import admin_actor
+from smsmarketing.operations.surfaces.admin.choosers import widgets_of
 from smsmarketing.operations.surfaces.admin.links import (
     BACK,
     NEXT,
@@ -76,6 +77,8 @@ class _Page:
     idempotency_key: str
     row: Any = None
     """The row the form was opened for: named on top, its id no longer a field to type."""
+    choose: str = ""
+    """The field to fill first, when the form itself stands on the version of a row [R-8.7]."""
     outcome: Done | Held | None = None
     error: OperationError | None = None
     status: int = 200
@@ -114,15 +117,35 @@ def _page_empty(request: HttpRequest, operation: Operation[Any, Any], actor: Act
         if operation.target.versioned:  # the form stands on the version that was shown [R-8.7]
             initial[VERSION_FIELD] = version_token(row, actor)
             hidden.add(VERSION_FIELD)
-    form_class = form_build(operation.input, initial=initial, hidden=hidden, zone=_zone(actor))
+    target = operation.target
+    choose = ""
+    if (
+        row is None
+        and target is not None
+        and target.versioned
+        and _must(operation, target.argument)
+    ):
+        choose = target.argument
+    form_class = form_build(
+        operation.input,
+        initial=initial,
+        hidden=hidden,
+        zone=_zone(actor),
+        widgets=widgets_of(operation, actor, initial) if allowed else {},
+    )
     return _Page(
         operation=operation,
         actor=actor,
         form=form_class(),
         idempotency_key=uuid.uuid4().hex,
         row=row,
+        choose=choose,
         status=200 if allowed else 403,
     )
+
+
+def _must(operation: Operation[Any, Any], name: str) -> bool:
+    return operation.input.model_fields[name].is_required()
 
 
 def _row(operation: Operation[Any, Any], actor: Actor, given: Mapping[str, Any]) -> Any:
@@ -142,7 +165,9 @@ def _page_posted(request: HttpRequest, operation: Operation[Any, Any], actor: Ac
     if operation.target is not None and ROW_FIELD in request.POST:
         row = _row(operation, actor, request.POST)
         hidden.add(operation.target.argument)
-    form = form_build(operation.input, hidden=hidden, zone=_zone(actor))(request.POST)
+    widgets = widgets_of(operation, actor, request.POST) if callable_by(operation, actor) else {}
+    form_class = form_build(operation.input, hidden=hidden, zone=_zone(actor), widgets=widgets)
+    form = form_class(request.POST)
     key = request.POST.get(KEY_FIELD) or None
     page = _Page(
         operation=operation,
@@ -209,6 +234,7 @@ def _page_response(request: HttpRequest, page: _Page) -> HttpResponse:
         "needs_approval": operation.approval is not Approval.NEVER,
         "form": page.form,
         "row": page.row,
+        "choose": page.form[page.choose] if page.choose else None,
         "row_label": operation.target.label if operation.target else "",
         "form_open": outcome is None or not operation.writes or getattr(outcome, "dry_run", False),
         "idempotency_key": page.idempotency_key,

@@ -1,0 +1,78 @@
+"""Gateways, senders, batches and replies, as people choose them."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from smsmarketing.contacts.phones import phone_hashes
+from smsmarketing.contacts.rules.phone import PhoneError, phone_mask, phone_parse
+from smsmarketing.gateways.models import Batch, InboundMessage, SenderId
+from smsmarketing.gateways.selectors.visibility import (
+    batches_visible,
+    gateways_visible,
+    inbound_visible,
+    senders_visible,
+)
+from smsmarketing.operations import choosers
+from smsmarketing.operations.choosers import Chooser
+
+
+def _sender(row: SenderId) -> str:
+    return f"{row.value}, {row.brand.name} ({row.state.replace('_', ' ')})"
+
+
+def _batch(row: Batch) -> str:
+    return f"{row.label}, {row.created_at:%Y-%m-%d} ({row.state.replace('_', ' ')})"
+
+
+def _reply(row: InboundMessage) -> str:
+    brand = row.brand.name if row.brand else "no brand"
+    word = row.action.replace("_", " ")
+    return f"{row.received_at:%Y-%m-%d %H:%M}, {phone_mask(row.phone)} to {brand} ({word})"
+
+
+def _replies_from(rows: QuerySet[InboundMessage], term: str) -> QuerySet[InboundMessage]:
+    """Of one whole number [R-4.13]."""
+    try:
+        return rows.filter(phone_hash__in=phone_hashes(phone_parse(term).e164))
+    except PhoneError:
+        return rows.none()
+
+
+choosers.add(
+    Chooser(
+        noun="gateway",
+        fields=("gateway_id",),
+        visible=gateways_visible,
+        order=("name", "pk"),
+        permission="gateways.gateway_view",
+    ),
+    Chooser(
+        noun="sender",
+        fields=("sender_id",),
+        visible=lambda actor: senders_visible(actor).select_related("brand"),
+        label=_sender,
+        names=("value", "brand__name"),
+        order=("value", "pk"),
+        permission="gateways.sender_view",
+        hint="Write a part of the sender, or of its brand's name.",
+    ),
+    Chooser(
+        noun="batch",
+        fields=("batch_id",),
+        visible=batches_visible,
+        label=_batch,
+        names=("label",),
+        permission="gateways.batch_view",
+    ),
+    Chooser(
+        noun="reply",
+        fields=("inbound_id", "inbound_ids"),
+        visible=lambda actor: inbound_visible(actor).select_related("brand"),
+        label=_reply,
+        find=_replies_from,
+        permission="gateways.message_view",
+        counted="search",
+        hint="Write the whole number it came from, such as +447…",
+    ),
+)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from smsmarketing.campaigns.rules.country_names import countries
 from smsmarketing.campaigns.selectors import brands_usable
 from smsmarketing.contacts.criteria.contact_leaves import BASES, LINE_TYPES, METHODS, PURPOSES
+from smsmarketing.contacts.rules.country_names import countries
 from smsmarketing.contacts.selectors import audiences_visible
 from smsmarketing.contacts.selectors.criteria_choices import (
     declared_fields,

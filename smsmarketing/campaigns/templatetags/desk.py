@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from smsmarketing.campaigns.rules.country_names import country_name
+from smsmarketing.contacts.rules.country_names import country_name
 
 register = template.Library()
 

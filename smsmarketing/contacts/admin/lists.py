@@ -13,7 +13,9 @@ from django.utils.functional import cached_property
 
 from smsmarketing.accounts.selectors import brands_visible
 from smsmarketing.contacts.models import AudienceMember, SendState
+from smsmarketing.contacts.rules.country_names import country_name
 from smsmarketing.contacts.selectors import audiences_visible
+from smsmarketing.contacts.selectors.contacts import countries_present
 from smsmarketing.operations.errors import RateLimited
 from smsmarketing.operations.limits import person_count
 from smsmarketing.operations.surfaces.admin.actors import admin_actor
@@ -54,6 +56,21 @@ class StateFilter(admin.SimpleListFilter):
             marketing_reason=None if value == "sendable" else value,
         )
         return queryset.filter(Exists(states))
+
+
+class CountryFilter(admin.SimpleListFilter):
+    """By country of the number, among the countries that there are."""
+
+    title = "country"
+    parameter_name = "country"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        found = [(code, country_name(code)) for code in countries_present()]
+        return sorted(found, key=lambda pair: pair[1])
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = (self.value() or "").replace("\x00", "")[:2]
+        return queryset.filter(country=value) if value else queryset
 
 
 class AudienceFilter(admin.SimpleListFilter):

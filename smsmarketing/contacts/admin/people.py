@@ -23,6 +23,7 @@ from smsmarketing.contacts.admin.import_calls import page_call
 from smsmarketing.contacts.admin.lists import (
     AudienceFilter,
     CappedPaginator,
+    CountryFilter,
     StateFilter,
     TrashFilter,
     search_allowed,
@@ -115,7 +116,7 @@ class ContactAdmin(OperationAdmin):
         "marketing",
         "updated_at",
     )
-    list_filter = (StateFilter, AudienceFilter, TrashFilter)
+    list_filter = (StateFilter, CountryFilter, AudienceFilter, TrashFilter)
     ordering = ("-id",)
     search_fields = ("customer_key",)
     search_help_text = (

@@ -92,6 +92,8 @@ class Contact(models.Model):
                 name="contact_merged",
                 condition=models.Q(merged_into__isnull=False),
             ),
+            # Of a country, newest first; and which countries there are (selectors.countries_present).
+            models.Index(fields=["country", "-id"], name="contact_country"),
             # The beginning of a name, in any case: see selectors.contacts_named.
             models.Index(
                 OpClass(Upper("first_name"), name="text_pattern_ops"),

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from smsmarketing.campaigns.rules.country_names import countries, country_name
+from smsmarketing.contacts.rules.country_names import countries, country_name
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,16 @@
+"""Find the contacts of a country, newest first, without reading those of all others."""
+
+from __future__ import annotations
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("contacts", "0097_former_numbers_found")]
+
+    operations = [
+        migrations.AddIndex(
+            model_name="contact",
+            index=models.Index(fields=["country", "-id"], name="contact_country"),
+        )
+    ]

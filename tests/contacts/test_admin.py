@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -293,3 +294,13 @@ def test_the_admin_has_no_other_road_to_the_rows(
             assert answer.status_code in (403, 405), address
     contact.refresh_from_db()
     assert contact.first_name == ""
+
+
+def test_the_opt_outs_lead_to_their_export(browser: Client) -> None:
+    """And from there to the files, once it is asked for."""
+    page = browser.get(reverse("admin:contacts_suppression_changelist"))
+    found = [button for button in page.context["operation_buttons"] if button["label"] == "Export"]
+    assert len(found) == 1
+    assert "opt_outs.export" in found[0]["url"]
+    assert urlencode({"next": reverse("admin:contacts_exportfile_changelist")}) in found[0]["url"]
+    assert browser.get(found[0]["url"]).status_code == 200

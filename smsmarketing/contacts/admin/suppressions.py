@@ -142,6 +142,12 @@ class SuppressionAdmin(OperationAdmin):
         OperationButton(key="contacts.opt_out", label="Opt a number out", icon="block"),
         OperationButton(key="opt_outs.block", label="Block a number", icon="do_not_disturb_on"),
         OperationButton(key="opt_outs.import", label="Paste a list", icon="playlist_add"),
+        OperationButton(
+            key="opt_outs.export",
+            label="Export",
+            icon="download",
+            leads_to="admin:contacts_exportfile_changelist",
+        ),
         OperationButton(key="opt_outs.unblock_expired", label="Blocks that ran out", icon="event"),
         OperationButton(key="opt_outs.clear_blocks", label="Clear a blocklist", icon="backspace"),
     )

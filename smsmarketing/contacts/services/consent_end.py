@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -24,38 +25,26 @@ _METHODS = {
     "import": "import",
 }
 
+# What ends consents: a row for each person and "no", with what the ledger says of it.
+_SAID = """
+    SELECT unnest(%(contacts)s::bigint[]) AS person, 0::bigint AS id, %(brand)s::bigint AS brand_id,
+        %(purposes)s::text[] AS purposes, %(method)s::text AS method, %(language)s::text AS language,
+        %(by)s::text AS by, %(evidence)s::text AS evidence
+"""
+# For many suppressions at once: each ends what it stands against, with itself as the proof.
+_SAID_OF = """
+    SELECT c.id AS person, x.id, x.brand_id, NULLIF(x.purposes::text[], '{}') AS purposes,
+        COALESCE(%(methods)s::jsonb ->> x.source, 'api') AS method, x.language,
+        left(COALESCE(x.evidence ->> 'recorded_by', x.source), 80) AS by,
+        COALESCE(%(evidence)s, 'suppression:' || x.id) AS evidence
+    FROM contacts_suppression x JOIN contacts_contact c ON c.phone_hash = x.phone_hash
+    WHERE x.id = ANY(%(ids)s) AND x.reason = ANY(%(reasons)s) AND x.expires_at IS NULL
+"""
 # DISTINCT ON picks the event that counts for each (contact, brand, purpose); only a grant can end.
 # A YES that committed while a STOP waited for the number's lock may bear the later time: the end is
 # never before what it ends.
 _END = f"""
-INSERT INTO contacts_consentevent (contact_id, phone_hash, brand_id, direction, purpose, basis,
-    method, source_url, form_version, disclosure_text, disclosure_hash, language, checkbox_default,
-    captured_at, captured_by, ip, user_agent, evidence_file, evidence_sha256, country,
-    import_job_id, recorded_at)
-SELECT n.contact_id, n.phone_hash, n.brand_id, %(direction)s, n.purpose, n.basis,
-    coalesce(%(method)s, n.method), '', '', '', '', %(language)s, FALSE,
-    greatest(%(at)s, n.captured_at), %(by)s, '', '', %(evidence)s, '', n.country, %(job)s,
-    greatest(%(now)s, n.captured_at)
-FROM (
-    SELECT DISTINCT ON (e.contact_id, e.brand_id, e.purpose) e.*
-    FROM contacts_consentevent e JOIN contacts_contact c ON c.id = e.contact_id
-        AND c.phone_hash = e.phone_hash
-    WHERE e.contact_id = ANY(%(contacts)s)
-        AND (%(brand)s::bigint IS NULL OR e.brand_id = %(brand)s)
-        AND (%(purposes)s::text[] IS NULL OR e.purpose = ANY(%(purposes)s))
-    ORDER BY e.contact_id, e.brand_id, e.purpose, {CONSENT_NEWEST}
-) n
-WHERE n.direction = 'granted'
-RETURNING id
-"""  # noqa: S608 - fixed words only
-
-# Like _END for many suppressions at once: each ends what it stands against, with itself as the proof.
-_END_OF = f"""
-WITH said AS (
-    SELECT x.*, c.id AS person FROM contacts_suppression x
-    JOIN contacts_contact c ON c.phone_hash = x.phone_hash
-    WHERE x.id = ANY(%(ids)s) AND x.reason = ANY(%(reasons)s) AND x.expires_at IS NULL
-), newest AS (
+WITH said AS ({{said}}), newest AS (
     SELECT DISTINCT ON (e.contact_id, e.brand_id, e.purpose) e.*
     FROM contacts_consentevent e JOIN contacts_contact c ON c.id = e.contact_id
         AND c.phone_hash = e.phone_hash
@@ -67,16 +56,14 @@ INSERT INTO contacts_consentevent (contact_id, phone_hash, brand_id, direction, 
     captured_at, captured_by, ip, user_agent, evidence_file, evidence_sha256, country,
     import_job_id, recorded_at)
 SELECT DISTINCT ON (n.contact_id, n.brand_id, n.purpose) n.contact_id, n.phone_hash, n.brand_id,
-    'revoked', n.purpose, n.basis, COALESCE(%(methods)s::jsonb ->> x.source, 'api'), '', '', '', '',
-    x.language, FALSE, greatest(%(now)s, n.captured_at),
-    left(COALESCE(x.evidence ->> 'recorded_by', x.source), 80), '', '',
-    COALESCE(%(evidence)s, 'suppression:' || x.id), '', n.country, %(job)s,
+    %(direction)s, n.purpose, n.basis, COALESCE(s.method, n.method), '', '', '', '', s.language,
+    FALSE, greatest(%(at)s, n.captured_at), s.by, '', '', s.evidence, '', n.country, %(job)s,
     greatest(%(now)s, n.captured_at)
-FROM said x JOIN newest n ON n.contact_id = x.person
-    AND (x.brand_id IS NULL OR x.brand_id = n.brand_id)
-    AND (x.purposes = '{{}}' OR n.purpose = ANY(x.purposes))
+FROM said s JOIN newest n ON n.contact_id = s.person
+    AND (s.brand_id IS NULL OR s.brand_id = n.brand_id)
+    AND (s.purposes IS NULL OR n.purpose = ANY(s.purposes))
 WHERE n.direction = 'granted'
-ORDER BY n.contact_id, n.brand_id, n.purpose, x.id
+ORDER BY n.contact_id, n.brand_id, n.purpose, s.id
 RETURNING id, contact_id
 """  # noqa: S608 - fixed words only
 
@@ -131,25 +118,22 @@ def consents_end(
     """
     if not contact_ids:
         return 0
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _END,
-            {
-                "contacts": sorted(contact_ids),
-                "direction": direction,
-                "brand": brand_id,
-                "purposes": None if purposes is None else sorted(purposes),
-                "method": _METHODS.get(source, "api") if source else None,
-                "language": language,
-                "at": at,
-                "by": captured_by[:80],
-                "evidence": evidence_file[:300],
-                "job": import_job_id,
-                "now": now or at,
-            },
-        )
-        made = [int(row[0]) for row in cursor.fetchall()]
-    consents_emit(made, at=at)
+    made = _end(
+        _SAID,
+        {
+            "contacts": sorted(contact_ids),
+            "direction": direction,
+            "brand": brand_id,
+            "purposes": None if purposes is None else sorted(purposes),
+            "method": _METHODS.get(source, "api") if source else None,
+            "language": language,
+            "at": at,
+            "by": captured_by[:80],
+            "evidence": evidence_file[:300],
+            "job": import_job_id,
+            "now": now or at,
+        },
+    )
     return len(made)
 
 
@@ -167,21 +151,29 @@ def consents_end_of(
     """
     if not suppression_ids:
         return []
+    made = _end(
+        _SAID_OF,
+        {
+            "ids": list(suppression_ids),
+            "direction": "revoked",
+            "reasons": list(REVOKING_REASONS),
+            "methods": json.dumps(_METHODS),
+            "evidence": evidence_file,
+            "job": import_job_id,
+            "at": now,
+            "now": now,
+        },
+    )
+    return sorted({contact_id for _, contact_id in made})
+
+
+def _end(said: str, params: dict[str, Any]) -> list[tuple[int, int]]:
+    """Write the ends, tell the team's systems; returns the events with their contacts."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            _END_OF,
-            {
-                "ids": list(suppression_ids),
-                "reasons": list(REVOKING_REASONS),
-                "methods": json.dumps(_METHODS),
-                "evidence": evidence_file,
-                "job": import_job_id,
-                "now": now,
-            },
-        )
-        made = cursor.fetchall()
-    consents_emit([row[0] for row in made], at=now)
-    return sorted({int(row[1]) for row in made})
+        cursor.execute(_END.format(said=said), params)
+        made = [(int(row[0]), int(row[1])) for row in cursor.fetchall()]
+    consents_emit([event for event, _ in made], at=params["at"])
+    return made
 
 
 def consents_expire(

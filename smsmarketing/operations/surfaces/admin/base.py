@@ -159,7 +159,10 @@ class OperationAdmin(ModelAdmin):  # type: ignore[misc]
             operation = registry.find(button.key)
             if operation is not None and callable_by(operation, actor):
                 url = call_url(
-                    button.key, back_url=request.get_full_path(), **button.initial(None, actor)
+                    button.key,
+                    next_url=reverse(button.leads_to) if button.leads_to else "",
+                    back_url=request.get_full_path(),
+                    **button.initial(None, actor),
                 )
                 buttons.append(_button(button, operation, url, icon="add"))
         context = {"operation_buttons": buttons, **(extra_context or {})}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 CELLS_SHOWN = 200
+_WHOLE_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,8 @@ class Node:
     headers: list[str] = field(default_factory=list)
     rows: list[list[Node]] = field(default_factory=list)
     more: int = 0
+    copy: bool = False
+    """A whole number, as contacts.reveal gives it: shown with a button that copies it."""
 
 
 def node_build(value: Any) -> Node:
@@ -32,7 +36,8 @@ def node_build(value: Any) -> Node:
         )
     if isinstance(value, list):
         return _list_node(value)
-    return Node("scalar", text=_scalar(value))
+    text = _scalar(value)
+    return Node("scalar", text=text, copy=bool(_WHOLE_NUMBER.fullmatch(text)))
 
 
 def _list_node(values: list[Any]) -> Node:

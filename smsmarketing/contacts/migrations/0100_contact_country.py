@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("contacts", "0097_former_numbers_found")]
+    dependencies = [("contacts", "0098_stories")]
 
     operations = [
         migrations.AddIndex(

@@ -6,11 +6,13 @@ from django.db.models import QuerySet
 
 from smsmarketing.contacts.phones import phone_hashes
 from smsmarketing.contacts.rules.phone import PhoneError, phone_mask, phone_parse
-from smsmarketing.gateways.models import Batch, InboundMessage, SenderId
+from smsmarketing.gateways.models import Batch, InboundMessage, Route, SenderId
+from smsmarketing.gateways.selectors.definitions import definitions_visible
 from smsmarketing.gateways.selectors.visibility import (
     batches_visible,
     gateways_visible,
     inbound_visible,
+    routes_visible,
     senders_visible,
 )
 from smsmarketing.operations import choosers
@@ -29,6 +31,11 @@ def _reply(row: InboundMessage) -> str:
     brand = row.brand.name if row.brand else "no brand"
     word = row.action.replace("_", " ")
     return f"{row.received_at:%Y-%m-%d %H:%M}, {phone_mask(row.phone)} to {brand} ({word})"
+
+
+def _route(row: Route) -> str:
+    sender = row.sender.value if row.sender else "every sender"
+    return f"{row.country}, {row.purpose or 'every purpose'}, {sender}: {row.gateway.name}"
 
 
 def _replies_from(rows: QuerySet[InboundMessage], term: str) -> QuerySet[InboundMessage]:
@@ -64,6 +71,23 @@ choosers.add(
         label=_batch,
         names=("label",),
         permission="gateways.batch_view",
+    ),
+    Chooser(
+        noun="route",
+        fields=("route_id",),
+        visible=routes_visible,
+        label=_route,
+        names=("country", "gateway__name", "sender__value"),
+        order=("country", "pk"),
+        permission="gateways.gateway_view",
+        hint="Write a country such as GB, or a part of a gateway or sender.",
+    ),
+    Chooser(
+        noun="gateway definition",
+        fields=("definition_id",),
+        visible=definitions_visible,
+        order=("name", "pk"),
+        permission="gateways.gateway_view",
     ),
     Chooser(
         noun="reply",

@@ -145,7 +145,7 @@ def _page_empty(request: HttpRequest, operation: Operation[Any, Any], actor: Act
 
 
 def _must(operation: Operation[Any, Any], name: str) -> bool:
-    return operation.input.model_fields[name].is_required()
+    return bool(operation.input.model_fields[name].is_required())
 
 
 def _row(operation: Operation[Any, Any], actor: Actor, given: Mapping[str, Any]) -> Any:

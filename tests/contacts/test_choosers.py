@@ -25,6 +25,9 @@ FROM_ELSEWHERE = {
     "actor_id": "of whoever called, from the audit log",
     "segment_preview_id": "of a preview of a few minutes ago",
     "undo_preview_id": "of a preview of a few minutes ago",
+    "call_id": "of a call to a gateway, from its answer",
+    "operator_id": "the gateway's own",
+    "document_id": "of a registration, from its page",
     "export_id": "a form of its own, listed by its target",
 }
 """Ids that nobody chooses from a list, and why."""

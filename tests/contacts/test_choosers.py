@@ -26,6 +26,7 @@ FROM_ELSEWHERE = {
     "segment_preview_id": "of a preview of a few minutes ago",
     "undo_preview_id": "of a preview of a few minutes ago",
     "call_id": "of a call to a gateway, from its answer",
+    "test_id": "of a test of a gateway, from its answer",
     "operator_id": "the gateway's own",
     "document_id": "of a registration, from its page",
     "export_id": "a form of its own, listed by its target",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from smsmarketing.accounts.models import Role
-from smsmarketing.accounts.rules.permissions import ROLES, role_permissions
+from smsmarketing.accounts.rules.permissions import role_permissions
+from smsmarketing.accounts.rules.roles import ROLES
 
 
 def roles_seed(**_: Any) -> None:

@@ -9,10 +9,10 @@ import pytest
 from smsmarketing.accounts.models import Role, User
 from smsmarketing.accounts.rules.permissions import (
     PERMISSIONS,
-    ROLES,
     role_permissions,
     scope_permissions,
 )
+from smsmarketing.accounts.rules.roles import ROLES
 from smsmarketing.accounts.rules.scopes import (
     EXIT_SCOPES,
     SCOPES,

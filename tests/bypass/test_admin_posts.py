@@ -91,14 +91,16 @@ def test_no_post_adds_changes_or_deletes(
 ) -> None:
     user = chief if who == "chief" else getattr(desk, who)
     client = signed_in(user)
-    for model in MODELS:
+    for number, model in enumerate(MODELS):
         pk = quote(pk_of(model, rows))
+        # Every wish on the rows that an approval or a send hangs on, one in turn on the others.
+        wishes = STATES if model._meta.label_lower in rows else (STATES[number % len(STATES)],)
         with shut():
             answers = {
                 "add": client.post(address(model, "add"), forged(model, "approved")),
                 "delete": client.post(address(model, "delete", pk), {"post": "yes"}),
             }
-            for state in STATES:
+            for state in wishes:
                 answers[state] = client.post(address(model, "change", pk), forged(model, state))
             client.post(address(model, "history", pk), forged(model, "approved"))  # shows, at most
         for name, answer in answers.items():

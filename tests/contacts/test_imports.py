@@ -463,60 +463,6 @@ def test_opt_outs_come_in_for_known_and_unknown_numbers(
 
 
 _phones = st.sampled_from([A, B, C])
-_steps = st.lists(
-    st.one_of(
-        st.tuples(st.just("import"), _phones, st.booleans()),
-        st.tuples(st.just("upsert"), _phones, st.booleans()),
-        st.tuples(st.just("opt_out"), _phones, st.booleans()),
-        st.tuples(st.just("opt_out_file"), _phones, st.booleans()),
-    ),
-    min_size=1,
-    max_size=7,
-)
-
-
-@hypothesis_settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(steps=_steps)
-def test_no_sequence_makes_a_suppressed_number_sendable(
-    bring: Callable[..., ImportJob],
-    brand: Brand,
-    make_contact: Callable[..., Contact],
-    steps: list[tuple[str, str, bool]],
-) -> None:
-    """[R-2.16], [R-4.1]: whatever the order of imports, upserts and opt-outs."""
-    suppressed: set[str] = set()
-    consented: set[str] = set()
-    with transaction.atomic():
-        for word, phone, flag in steps:
-            if word == "import":
-                bring(f"phone\n{phone}\n", options={"consent": CONSENT} if flag else {})
-            elif word == "upsert":
-                make_contact(phone, consent=flag, first_name="X")
-            elif word == "opt_out":
-                suppression_add(
-                    phone=phone,
-                    scope="brand" if flag else "global",
-                    reason="opt_out",
-                    source="api",
-                    evidence={},
-                    brand=brand if flag else None,
-                )
-            else:
-                bring(f"phone\n{phone}\n", kind="opt_outs")
-            if word in ("import", "upsert"):
-                consented |= {phone} if flag else set()
-            else:
-                suppressed.add(phone)
-            for state in SendState.objects.select_related("contact"):
-                sendable = state.marketing_reason is None
-                assert sendable == (
-                    state.contact.phone in consented and state.contact.phone not in suppressed
-                )
-        transaction.set_rollback(True)
-
-
 _cell = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\x00"), max_size=30)
 
 

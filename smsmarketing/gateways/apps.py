@@ -40,3 +40,4 @@ class GatewaysConfig(AppConfig):
         import_module("smsmarketing.gateways.credentials").sealed_register()
         papers = import_module("smsmarketing.gateways.services.registration_documents")
         papers.sealed_register()
+        import_module("smsmarketing.gateways.services.gateway_tests").sealed_register()

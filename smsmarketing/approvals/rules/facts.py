@@ -44,6 +44,7 @@ FACTS: dict[str, Fact] = {
     "raises_limit": Fact("flag", "more may be spent than before"),
     "purpose": Fact("word", "purpose"),
     "recipients": Fact("number", "recipients"),
+    "sends": Fact("flag", "a message is handed over"),
     "sensitive": Fact("flag", "a sensitive landing page"),
     "state": Fact("word", "state before the change"),
     "use_case": Fact("word", "use case of the template"),

@@ -40,8 +40,10 @@ from smsmarketing.gateways.transports.generic.trial import (
     request_show,
 )
 from smsmarketing.operations.encryption import secret_open, secret_seal
+from smsmarketing.operations.sealed import sealed_add
 
 Found = Literal["passed", "failed", "unsure", "not_possible"]
+_BOUND: Final = "gateways.gatewaytest:{pk}:phone"
 CUT_OFF_AFTER: Final = timedelta(minutes=2)
 _MOST_A_RUN: Final = 20
 RUN: Final = "gateways.tests_run"
@@ -70,8 +72,13 @@ def probe_ask(
     return row
 
 
+def sealed_register() -> None:
+    """Called at ready(): a number that waits rotates with all other secrets."""
+    sealed_add(GatewayTest, "phone", bound_to=_BOUND)
+
+
 def _bound(row: GatewayTest) -> str:
-    return f"gateways.gatewaytest:{row.pk}:phone"
+    return _BOUND.format(pk=row.pk)
 
 
 def tests_run() -> int:

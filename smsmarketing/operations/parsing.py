@@ -185,7 +185,7 @@ def _unstorable(value: Any, *, path: str, depth: int) -> tuple[str, str] | None:
     if isinstance(value, Mapping):
         return _first(
             (
-                _text_problem(str(key), path)
+                _text_problem(str(key), _joined(path, _legible(str(key))))
                 or _unstorable(item, path=_joined(path, key), depth=depth + 1)
             )
             for key, item in value.items()
@@ -207,6 +207,11 @@ def _text_problem(text: str, path: str) -> tuple[str, str] | None:
         except UnicodeEncodeError:
             return path, _SENTENCES["string_unicode"]
     return None
+
+
+def _legible(name: str) -> str:
+    """The name of a field with what no text may hold written out, so that a refusal can name it."""
+    return name.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\u0000")
 
 
 def _joined(path: str, part: Any) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from smsmarketing.contacts.rules.csv_cells import BOM, STARTS, cell_safe, csv_line
 from smsmarketing.contacts.rules.phone import phone_mask
 from smsmarketing.contacts.rules.phone_patterns import COUNTRY_CODES
-from smsmarketing.contacts.rules.proof_words import word_of
+from smsmarketing.contacts.rules.proof_words import time_text, word_of
 from smsmarketing.contacts.services.exports import cells
 from smsmarketing.contacts.services.exports.working import Count
 
@@ -105,3 +105,17 @@ def test_times_lists_and_words_are_as_people_read_them() -> None:
     assert answers(cells.words_sql("v"), "text", words) == [
         word_of("state", each) for each in words
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("2026-03-01T09:00:00+02:00", "2026-03-01 07:00:00 UTC"),
+        ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00+14:00"),
+        ("9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59-14:00"),
+        ("2026-02-30T09:00:00+02:00", "2026-02-30T09:00:00+02:00"),
+    ],
+)
+def test_a_reason_that_looks_like_a_time_stops_no_proof(text: str, shown: str) -> None:
+    """Reasons are written for good: one beyond the calendar must not take the proof with it [R-4.3]."""
+    assert time_text(text) == shown

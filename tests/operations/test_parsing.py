@@ -77,7 +77,12 @@ class Sample(Input):
             "extra.a.0",
             "The text contains characters that are not valid Unicode.",
         ),
-        ({"extra": {"a\x00": 1}}, "extra", "The text contains a NUL character; remove it."),
+        (
+            {"extra": {"a\x00": 1}},
+            "extra.a\\u0000",
+            "The text contains a NUL character; remove it.",
+        ),
+        ({"\ud800": 1}, "\\ud800", "The text contains characters that are not valid Unicode."),
     ],
 )
 def test_each_mistake_is_named_with_what_to_do(

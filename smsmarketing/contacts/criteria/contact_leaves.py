@@ -137,7 +137,7 @@ def _consent(content: Any, path: str) -> Node:
     optional = KEYS | {"purpose", "basis", "method", "source", "expires_within_days"}
     found = values.object_read(content, path, required=set(), optional=optional)
     purpose = found.get("purpose", "marketing")
-    if purpose not in PURPOSES:
+    if not isinstance(purpose, str) or purpose not in PURPOSES:
         raise Refusal(f"{path}.purpose", f"Give one of: {', '.join(PURPOSES)}.")
     expires = found.get("expires_within_days")
     source = found.get("source")

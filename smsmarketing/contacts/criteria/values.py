@@ -139,7 +139,11 @@ def number_read(content: Any, path: str) -> Decimal:
         number = Decimal(str(content))
     except InvalidOperation:
         raise Refusal(path, "Give a number.") from None
-    if not number.is_finite() or abs(number) >= 10**20 or int(number.as_tuple().exponent) < -10:
+    if (
+        not number.is_finite()
+        or number.copy_abs() >= 10**20  # abs() would overflow where the exponent is beyond bounds
+        or int(number.as_tuple().exponent) < -10
+    ):
         raise Refusal(path, "Give a number of at most 20 digits and 10 decimal places.")
     return number
 

@@ -65,11 +65,13 @@ def word_of(field: str, value: str) -> str:
 
 
 def time_text(value: str) -> str:
-    """An ISO 8601 time as people read it, in UTC to the second; anything else as it is."""
+    """An ISO 8601 time as people read it, in UTC to the second; anything else as it is, and so a
+    text that somebody typed and UTC has no year for.
+    """
     if len(value) < 19 or value[4:5] != "-" or value[10:11] != "T":
         return value
     try:
         moment = datetime.fromisoformat(value)
-    except ValueError:
+        return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if moment.tzinfo else value
+    except (ValueError, OverflowError):
         return value
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if moment.tzinfo else value

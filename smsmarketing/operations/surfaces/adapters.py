@@ -14,6 +14,14 @@ from rest_framework.request import Request
 from smsmarketing.operations.surfaces.payloads import JsonMalformed, json_read
 
 
+class BodyMalformed(ParseError):
+    """The body is no JSON that is read here; `field_errors` names the field, if it is about one."""
+
+    def __init__(self, problem: JsonMalformed) -> None:
+        super().__init__(str(problem))
+        self.field_errors = {problem.field: str(problem)} if problem.field else {}
+
+
 class StrictJSONParser(BaseParser):
     """application/json, strictly ([R-9.7])."""
 
@@ -28,15 +36,20 @@ class StrictJSONParser(BaseParser):
         try:
             return json_read(stream.read())
         except JsonMalformed as exc:
-            raise ParseError(str(exc)) from None
+            raise BodyMalformed(exc) from None
+
+
+def is_json(request: Request) -> bool:
+    """Whether the body says that it is JSON, whatever parameters follow."""
+    content_type = (request.content_type or "").split(";")[0].strip().lower()
+    return content_type == "application/json"
 
 
 class JsonOnly(BaseContentNegotiation):
     """Every answer is JSON: a wrong Accept header must not hide an error answer behind a 406."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
-        content_type = (request.content_type or "").split(";")[0].strip().lower()
-        return parsers[0] if content_type == "application/json" else None
+        return parsers[0] if is_json(request) else None
 
     def select_renderer(
         self, request: Request, renderers: Any, format_suffix: str | None = None

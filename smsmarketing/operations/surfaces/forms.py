@@ -303,7 +303,10 @@ def time_read(text: str, zone: ZoneInfo) -> str:
     if moment.tzinfo is not None:
         return text
     local = moment.replace(tzinfo=zone)
-    there_and_back = local.astimezone(ZoneInfo("UTC")).astimezone(zone).replace(tzinfo=None)
+    try:
+        there_and_back = local.astimezone(ZoneInfo("UTC")).astimezone(zone).replace(tzinfo=None)
+    except OverflowError:  # the first or last day there is: refused by the field, with its bounds
+        return local.isoformat()
     if there_and_back != moment:
         raise ValidationError(
             f"This time does not exist in {zone.key}: the clocks go forward. Choose another."
@@ -314,8 +317,7 @@ def time_read(text: str, zone: ZoneInfo) -> str:
 def _time_text(value: Any, zone: ZoneInfo) -> str:
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    except ValueError:  # a default of a link that somebody mistyped: shown as it is
+        there = moment if moment.tzinfo is None else moment.astimezone(zone).replace(tzinfo=None)
+    except (ValueError, OverflowError):  # a default of a link that somebody mistyped: as it is
         return str(value)
-    if moment.tzinfo is None:
-        return str(moment.isoformat(timespec="minutes"))
-    return str(moment.astimezone(zone).replace(tzinfo=None).isoformat(timespec="minutes"))
+    return str(there.isoformat(timespec="minutes"))

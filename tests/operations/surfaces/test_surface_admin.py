@@ -303,6 +303,8 @@ def test_times_are_read_on_the_persons_clock() -> None:
     assert time_read("2026-07-01T09:00", vilnius) == "2026-07-01T09:00:00+03:00"
     assert time_read("2026-07-01T09:00+01:00", vilnius) == "2026-07-01T09:00+01:00"
     assert time_read("soon", vilnius) == "soon"
+    assert time_read("0001-01-01T00:00", vilnius).startswith("0001-01-01T00:00")
+    assert time_read("9999-12-31T23:59", ZoneInfo("America/New_York")).endswith("-05:00")
     with pytest.raises(ValidationError, match="does not exist"):
         time_read("2026-03-29T03:30", vilnius)  # the clocks go from 3:00 to 4:00
 

@@ -128,6 +128,21 @@ def test_bad_json_is_a_parse_error(token: str, body: bytes) -> None:
     assert response.json()["id"] is None
 
 
+def test_names_that_are_no_valid_unicode_are_told_as_unknown(token: str) -> None:
+    """A lone surrogate is valid JSON, and no UTF-8 can say it back."""
+    method = mcp_post(message("\ud800"), token)
+    assert (method.status_code, method.json()["error"]["code"]) == (200, -32601)
+    name = mcp_post(message("tools/call", {"name": "\ud800"}), token)
+    assert (name.status_code, name.json()["error"]["code"]) == (200, -32602)
+
+
+def test_a_body_in_chunks_and_a_query_without_end_are_refused(token: str) -> None:
+    chunked = mcp_post(message("ping"), token, **{"Transfer-Encoding": "chunked"})
+    assert (chunked.status_code, chunked.json()["error"]["code"]) == (411, -32600)
+    query = mcp_post(message("ping"), token, path="/mcp?" + "a=1&" * 1001)
+    assert (query.status_code, query.json()["error"]["code"]) == (400, -32600)
+
+
 def test_a_body_over_one_mebibyte_is_413(token: str) -> None:
     """[R-9.7]."""
     assert mcp_post(json.dumps({"x": "y" * 1024 * 1024}), token).status_code == 413

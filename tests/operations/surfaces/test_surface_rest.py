@@ -131,21 +131,24 @@ def test_a_query_on_a_write_is_refused(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "word"),
+    ("body", "word", "field"),
     [
-        (b"{", "not valid JSON"),
-        (b'{"name": "a", "name": "b"}', "twice"),
-        (b'{"name": NaN}', "NaN"),
-        (b'{"name": "\xff"}', "UTF-8"),
-        (b"[" * 33 + b"]" * 33, "32 levels"),
-        (b"[" * 100_000, "32 levels"),
-        (b'{"name": ' + b"9" * 5000 + b"}", "too long"),
+        (b"{", "not valid JSON", ""),
+        (b'{"name": "a", "name": "b"}', "twice", "name"),
+        (b'{"\\ud800": 1, "\\ud800": 2}', "twice", "\\ud800"),
+        (b'{"name": NaN}', "NaN", "name"),
+        (b'{"name": {"a": [0, -Infinity]}}', "-Infinity", "name.a.1"),
+        (b'{"name": "\xff"}', "UTF-8", ""),
+        (b"[" * 33 + b"]" * 33, "32 levels", ""),
+        (b"[" * 100_000, "32 levels", ""),
+        (b'{"a": 1, "name": ' + b"9" * 5000 + b"}", "too long", "name"),
     ],
 )
-def test_json_is_read_strictly(api: Api, body: bytes, word: str) -> None:
-    """[R-9.7]: duplicate keys, depth over 32 and what is not JSON are refused."""
+def test_json_is_read_strictly(api: Api, body: bytes, word: str, field: str) -> None:
+    """[R-9.7]: duplicate keys, depth over 32 and what is not JSON are refused, by field if any."""
     error = refusal(api.send("POST", "/probes", body), 400, "INVALID_INPUT")
     assert word in error["message"]
+    assert list(error["field_errors"]) == ([field] if field else [])
 
 
 def test_the_body_limit_is_one_mebibyte(api: Api) -> None:
@@ -171,6 +174,24 @@ def test_other_content_types_are_refused(api: Api) -> None:
         "/api/v1/probes", {"name": "x"}, headers={"Authorization": f"Bearer {api.token}"}
     )
     refusal(response, 415, "INVALID_INPUT")
+
+
+@pytest.mark.parametrize("form", ["multipart/form-data", "multipart/form-data; boundary=x"])
+def test_a_session_that_sends_a_form_is_told_to_send_json(anna: User, form: str) -> None:
+    """Not that its form token or its fields are missing: nobody looks for them in such a body."""
+    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    client.force_login(anna, backend="django.contrib.auth.backends.ModelBackend")
+    answer = client.post("/api/v1/probes", b'{"name": "x"}', content_type=form)
+    refusal(answer, 415, "INVALID_INPUT")
+
+
+def test_a_body_in_chunks_and_a_query_without_end_are_refused(api: Api) -> None:
+    """Without a length the body would be taken for none."""
+    refusal(
+        api.post("/probes", {"name": "x"}, **{"Transfer-Encoding": "chunked"}), 411, "INVALID_INPUT"
+    )
+    refusal(api.get("/probes/count?" + "a=1&" * 1001), 400, "INVALID_INPUT")
+    assert not Team.objects.filter(name="x").exists()
 
 
 # --- outcomes

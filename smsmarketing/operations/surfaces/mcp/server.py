@@ -59,11 +59,8 @@ def rpc_error_response(error: RpcError, message_id: str | int | None = None) -> 
 
 
 def _response(document: Any, *, status: int = 200) -> HttpResponse:
-    text = (
-        document
-        if isinstance(document, str)
-        else json.dumps(document, separators=(",", ":"), ensure_ascii=False)
-    )
+    """Documents in ASCII: an error names what the caller sent, and that may be no valid Unicode."""
+    text = document if isinstance(document, str) else json.dumps(document, separators=(",", ":"))
     return HttpResponse(
         text, status=status, content_type="application/json", headers={"Cache-Control": "no-store"}
     )

@@ -6,6 +6,7 @@ import logging
 from typing import Any, cast
 
 from django.conf import settings
+from django.core.exceptions import TooManyFieldsSent
 from django.http import HttpResponse, UnreadablePostError
 from mcp import types
 from mcp.shared.version import SUPPORTED_PROTOCOL_VERSIONS
@@ -68,6 +69,9 @@ class McpView(MCPServerStreamableHttpView):  # type: ignore[misc]
         length = request.META.get("CONTENT_LENGTH") or "0"
         if length.isdecimal() and int(length) > BODY_LIMIT_BYTES:
             raise RpcError(types.INVALID_REQUEST, "The body is larger than 1 MiB.", status=413)
+        if "Transfer-Encoding" in request.headers:
+            message = "Send the body with its Content-Length, not in chunks."
+            raise RpcError(types.INVALID_REQUEST, message, status=411)
         super().initial(request, *args, **kwargs)
         version = request.headers.get("MCP-Protocol-Version")
         if version is not None and version not in SUPPORTED_PROTOCOL_VERSIONS:
@@ -124,6 +128,8 @@ def _view_of(request: Request) -> View:
 def _rpc_error_from(exc: Exception, request_id: str) -> RpcError:
     if isinstance(exc, RpcError):
         return exc
+    if isinstance(exc, TooManyFieldsSent):
+        return RpcError(types.INVALID_REQUEST, "The query has too many parameters.", status=400)
     if isinstance(exc, UnreadablePostError):
         return RpcError(types.PARSE_ERROR, "The body ended too early.", status=400)
     if isinstance(exc, exceptions.ParseError):

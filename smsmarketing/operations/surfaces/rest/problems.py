@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFieldsSent
 from django.http import Http404, HttpRequest, JsonResponse, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -20,6 +21,7 @@ from smsmarketing.operations.errors import (
     OperationError,
     RateLimited,
 )
+from smsmarketing.operations.surfaces.adapters import BodyMalformed
 from smsmarketing.operations.surfaces.bodies import ERROR_CODES
 from smsmarketing.operations.surfaces.calls import internal_error, request_id_of
 
@@ -32,8 +34,15 @@ CHALLENGE = 'Bearer realm="sms-marketing"'
 class Refused(InvalidInput):
     """A request that HTTP itself refuses (405, 413, 415, 400): INVALID_INPUT with that status."""
 
-    def __init__(self, message: str, *, status: int, allow: str = "") -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        allow: str = "",
+        field_errors: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, field_errors=field_errors)
         self.http_status = status
         self.allow = allow
 
@@ -100,7 +109,8 @@ def error_from(exc: Exception) -> OperationError:
     if isinstance(exc, exceptions.UnsupportedMediaType):
         return Refused("Send the body as `Content-Type: application/json`.", status=415)
     if isinstance(exc, exceptions.ParseError):
-        return Refused(str(exc.detail), status=400)
+        fields = exc.field_errors if isinstance(exc, BodyMalformed) else None
+        return Refused(str(exc.detail), status=400, field_errors=fields)
     if isinstance(exc, exceptions.NotAuthenticated):
         return AuthRequired("Send `Authorization: Bearer <token>`, or sign in with a browser.")
     if isinstance(exc, exceptions.AuthenticationFailed):
@@ -123,4 +133,6 @@ def _django_error(exc: Exception) -> OperationError:
         return Refused("The body ended too early. Send it again.", status=400)
     if isinstance(exc, RequestDataTooBig):
         return Refused("The body is too large.", status=413)
+    if isinstance(exc, TooManyFieldsSent):
+        return Refused("The query has too many parameters. Send fewer.", status=400)
     return internal_error()

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, cast
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -15,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from smsmarketing.operations.errors import AuthInvalid, NotFound
-from smsmarketing.operations.surfaces.adapters import JsonOnly, StrictJSONParser
+from smsmarketing.operations.surfaces.adapters import JsonOnly, StrictJSONParser, is_json
 from smsmarketing.operations.surfaces.bodies import held_body
 from smsmarketing.operations.surfaces.calls import (
     bearer_actor,
@@ -32,6 +33,7 @@ from smsmarketing.operations.surfaces.rest.problems import (
     problem_response,
 )
 from smsmarketing.operations.surfaces.rest.requests import (
+    READ_METHODS,
     VERSION_FIELD,
     dry_run_of,
     idempotency_key_of,
@@ -80,6 +82,8 @@ class OperationView(APIView):
         length = request.META.get("CONTENT_LENGTH") or "0"
         if length.isdecimal() and int(length) > BODY_LIMIT_BYTES:
             raise Refused(f"The body is larger than {BODY_LIMIT_BYTES // 1024} KiB.", status=413)
+        if request.method not in READ_METHODS:
+            _body_check(request, empty=length == "0")
         super().initial(request, *args, **kwargs)
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
@@ -112,6 +116,14 @@ class OperationView(APIView):
             dry_run=dry_run_of(operation, request),
         )
         return outcome_response(operation, outcome, request_id_of(request._request))
+
+
+def _body_check(request: Request, *, empty: bool) -> None:
+    """Refuse a body that would not be read, before the form token of a session is looked for in it."""
+    if "Transfer-Encoding" in request.headers:
+        raise Refused("Send the body with its Content-Length, not in chunks.", status=411)
+    if not empty and not is_json(request):
+        raise UnsupportedMediaType(str(request.content_type))
 
 
 def outcome_response(

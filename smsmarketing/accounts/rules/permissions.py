@@ -285,6 +285,9 @@ _TABLE: tuple[Permission, ...] = (
     _permission("gateways.batch_view", "See send batches", EVERYONE, "sms:read"),
     _permission("gateways.cap_view", "See frequency caps", EVERYONE, "sms:read"),
     _permission("gateways.gateway_edit", "Change gateways and their credentials", {TECHNICAL}),
+    _permission(
+        "gateways.gateway_test", "Test gateways; nothing is delivered", {TECHNICAL}, "sms:sender"
+    ),
     _permission("gateways.gateway_view", "See gateways and rates", EVERYONE, "sms:read"),
     _permission(
         "gateways.inbound_decide",

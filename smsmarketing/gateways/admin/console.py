@@ -60,7 +60,7 @@ def console_page(request: HttpRequest, pk: int) -> HttpResponse:
         "values": values,
         "errors": errors | trouble,
         "preview": preview,
-        "may_test": actor.may("gateways.gateway_edit"),
+        "may_test": actor.may("gateways.gateway_test"),
         "result": _result(request),
         "past": [
             (row, probe_summary(row)) for row in tests_visible(actor).filter(gateway=gateway)[:8]

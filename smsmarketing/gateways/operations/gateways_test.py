@@ -356,7 +356,7 @@ registry.add(
         output=GatewayTestOut,
         run=ask,
         facts=_ask_facts,
-        permission="gateways.gateway_edit",
+        permission="gateways.gateway_test",
         scope="sms:sender",
         approval=Approval.POLICY,
         requires=("gateways.test_preview",),

@@ -23,6 +23,7 @@ from tests.gateways.transports.test_definitions import LOCAL, Provider, used
 from tests.gateways.transports.test_definitions import people as people
 from tests.gateways.transports.test_definitions import provider as provider
 from tests.gateways.world import World
+from tests.surfaces import call
 
 NUMBER = "+37061234567"
 SANDBOX = LOCAL | {
@@ -155,6 +156,20 @@ class TestRefusing:
         assert "billed" in str(refused.value)
         assert GatewayTest.objects.count() == 0
         assert ActionRequest.objects.count() == 0
+
+    def test_an_agent_may_check_and_its_test_message_waits_for_a_person(
+        self, people: tuple[Actor, Actor], gateway: Gateway
+    ) -> None:
+        """A gateway that is not there is not found over MCP too, as tests/parity shows."""
+        user, key = people[0].user, "gateways.test"
+        assert call("mcp", user, key, {"gateway_id": gateway.pk, "mode": "check"}).status == "done"
+        sends = {"gateway_id": gateway.pk, "mode": "test_mode", "to": NUMBER, "sender": "Test"}
+        answer = call("mcp", user, key, sends)
+        assert answer.status == "held", answer
+        request = ActionRequest.objects.get()
+        assert request.policies[0]["key"] == "gateway-test-agent"
+        assert "a message is handed to a provider" in str(request.policies[0]["because"])
+        assert GatewayTest.objects.get().mode == "check"
 
     def test_many_at_once(self, people: tuple[Actor, Actor], gateway: Gateway) -> None:
         for _ in range(5):

@@ -8,10 +8,12 @@ from typing import Any
 from uuid import UUID
 
 from smsmarketing.accounts.models import Brand
+from smsmarketing.approvals.models import ActionRequest
 from smsmarketing.approvals.policies import policies_effective, policies_match
 from smsmarketing.approvals.rules.conditions import MatchedPolicy
 from smsmarketing.approvals.rules.operations import NEVER_HELD
-from smsmarketing.approvals.services import request_create, request_spend
+from smsmarketing.approvals.selectors import undecidable_words
+from smsmarketing.approvals.services import request_create, request_draft, request_spend
 from smsmarketing.operations.types import (
     Approval,
     Context,
@@ -32,18 +34,24 @@ class PolicyGate:
         data: Input,
         facts: Mapping[str, Any],
     ) -> Hold | None:
-        """The wish to hold, or None. What is in the safety direction is never held [R-8.5]."""
+        """The wish to hold, or None. What is in the safety direction is never held [R-8.5].
+
+        Where nobody could decide it, the message says so: who waits must not wait for nobody.
+        """
         matched = self._matched(operation, context, facts)
         if not matched:
             return None
         people = max(policy.approvers for policy in matched)
         others = "another person" if people == 1 else f"{people} other people"
+        stuck = undecidable_words(_draft(operation, context, data, facts, matched))
+        told = (
+            f"This waits for {others} to agree ({'; '.join(p.name for p in matched)}).",
+            stuck,
+            "Nothing was changed. Follow it with action_request.status.",
+        )
         return Hold(
             policies=tuple(policy.key for policy in matched),
-            message=(
-                f"This waits for {others} to agree ({'; '.join(p.name for p in matched)}). "
-                "Nothing was changed. Follow it with action_request.status."
-            ),
+            message=" ".join(part for part in told if part),
         )
 
     def hold(
@@ -135,6 +143,24 @@ def held_request_create(
     if target is None and context.audit_object is None:
         context.audit_object = ("approvals.actionrequest", str(request.pk))
     return request.pk
+
+
+def _draft(
+    operation: Operation[Any, Any],
+    context: Context,
+    data: Input,
+    facts: Mapping[str, Any],
+    matched: list[MatchedPolicy],
+) -> ActionRequest:
+    target = context.target
+    return request_draft(
+        operation=operation.key,
+        actor=context.actor,
+        policies=matched,
+        team_id=_team_id(target, context, data, facts),
+        object_type=row_label(target) if target is not None else "",
+        object_id=str(target.pk) if target is not None else "",
+    )
 
 
 def _enriched(context: Context, facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,14 @@ from smsmarketing.accounts.models import Role, User
 from smsmarketing.accounts.selectors import ALL_TEAMS, person_name
 from smsmarketing.approvals import subjects
 from smsmarketing.approvals.models import ActionRequest, OwnerNotification, Vote
-from smsmarketing.approvals.rules.voting import Ballot, Voter, vote_refusal
+from smsmarketing.approvals.rules.voting import (
+    APPROVE,
+    Ballot,
+    Voter,
+    approvers_short,
+    roles_allowed,
+    vote_refusal,
+)
 from smsmarketing.operations.types import Actor
 
 DECIDE = "approvals.request_decide"
@@ -59,11 +66,50 @@ def requests_waiting(actor: Actor) -> QuerySet[ActionRequest]:
 
 def voters_possible(request: ActionRequest) -> list[User]:
     """The people who may still vote on the request, by name. Self-approval is not counted."""
+    ballot = ballot_of(request)
     return [
         user
         for user in _deciders(request)
-        if vote_refusal(voter_of(user, request), ballot_of(request), self_approval=False) is None
+        if vote_refusal(voter_of(user, request), ballot, self_approval=False) is None
     ]
+
+
+def undecidable_words(request: ActionRequest) -> str:
+    """Why the people there are now cannot bring a pending request to its end, and what to do about
+    it; empty when they can. Also for a request that is not stored yet.
+
+    Who may vote is asked as when they vote, so the asker counts where self-approval is open.
+    """
+    people = voters_possible(request) or [
+        user for user in _deciders(request) if vote_refusal_for(user, request) is None
+    ]
+    given = list(request.votes.filter(verdict=APPROVE).values_list("voter_id", "roles"))
+    possible = [*given, *((user.pk, role_keys(user)) for user in people)]
+    missing = max((approvers_short(policy, possible) for policy in request.policies), default=0)
+    if missing == 0:
+        return ""
+    short = [policy for policy in request.policies if approvers_short(policy, possible)]
+    problem = (
+        f"Those who may decide this now ({len(people)}) cannot agree to it alone."
+        if people
+        else "Nobody may decide this now."
+    )
+    others = "another person" if missing == 1 else f"{missing} other people"
+    whose = f" in the team {request.team.name}" if request.team else ""
+    return (
+        f"{problem} It takes {others}{whose} with {_roles_words(roles_allowed(short))}: not who asked, "
+        "wrote it or answers for the agent that asked, and nobody who voted already. An admin gives "
+        "somebody else that role; until then it waits and is not done."
+    )
+
+
+def _roles_words(keys: list[str]) -> str:
+    """The roles that would help, by name, and the permission to decide when none of them has it."""
+    roles = list(Role.objects.filter(key__in=keys).order_by("name"))
+    deciding = [role for role in roles if DECIDE in role.permissions]
+    names = [role.name for role in deciding or roles] or keys
+    words = f"the role {' or '.join(names)}"
+    return f"{words} (permission {DECIDE})" if deciding else f"{words} and the permission {DECIDE}"
 
 
 def vote_refusal_for(user: User, request: ActionRequest) -> str | None:

@@ -227,14 +227,16 @@ def test_a_held_call_is_shown_in_words(held: Make, ben: User) -> None:
         assert text in page or text.lower() in page.lower(), text
 
 
-def test_votes_and_missing_people_are_shown(held: Make, ben: User, anna: User) -> None:
+def test_votes_and_missing_people_are_shown(held: Make, ben: User, person: Any) -> None:
     request = held(approvers=2)
     vote(APPROVE, browser(ben), request, reason="Looks right")
     page = shown(signed_in(ben), page_of(request))
     assert "1 of 2" in page
     assert "Looks right" in page
     assert "You have voted on this request already." in page
-    assert "Nobody else may decide this at the moment" in page
+    assert "Nobody may decide this now. It takes another person in the team North" in page
+    person("cora", "compliance")
+    assert 'id="stuck"' not in shown(signed_in(ben), page_of(request))
 
 
 def test_what_became_of_it_is_shown(held: Make, ben: User, anna: User, world: Any) -> None:
@@ -259,6 +261,7 @@ def test_self_approval_is_said_aloud(held: Make, anna: User, settings: Any) -> N
     page = shown(signed_in(anna), page_of(request))
     assert "ALLOW_SELF_APPROVAL is on" in page
     assert "Approve exactly this" in page
+    assert 'id="stuck"' not in page
 
 
 def test_opening_the_page_reads_its_note(held: Make, ben: User) -> None:

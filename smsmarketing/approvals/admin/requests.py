@@ -33,6 +33,7 @@ from smsmarketing.approvals.selectors import (
     requests_visible,
     requests_waiting,
     self_approval_open,
+    undecidable_words,
     vote_refusal_for,
     voters_possible,
 )
@@ -199,6 +200,7 @@ def page_context(row: ActionRequest, actor: Actor, *, now: datetime) -> dict[str
             }
             for vote in votes
         ],
+        "stuck": undecidable_words(row) if pending else "",
         "voters": [person_name(person) for person in voters_possible(row)] if pending else [],
         "policies": row.policies,
         "facts": facts_view(row),

@@ -23,6 +23,7 @@ from smsmarketing.approvals.operations.rows import (
 from smsmarketing.approvals.selectors import (
     requests_visible,
     requests_waiting,
+    undecidable_words,
     vote_refusal_for,
     voters_possible,
 )
@@ -102,6 +103,7 @@ def status_of(request: ActionRequest, context: Context) -> StatusOut:
     if state != "pending":
         refusal = f"The request is {state.replace('_', ' ')}."
     kept = request.result or {}
+    stuck = undecidable_words(request) if state == "pending" else ""
     missing = max(request.approvers_needed - sum(v.verdict == "approve" for v in votes), 0)
     return StatusOut(
         **row_values(request, votes),
@@ -117,7 +119,7 @@ def status_of(request: ActionRequest, context: Context) -> StatusOut:
         result=None if "error" in kept else (request.result or None),
         error=kept.get("error"),
         renewed_by=request.renewed_by_id,
-        next_step=_NEXT[state].format(needed=missing),
+        next_step=stuck or _NEXT[state].format(needed=missing),
     )
 
 

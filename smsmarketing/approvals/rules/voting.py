@@ -63,11 +63,17 @@ def quorum_reached(
 
     `approvals` are (person, roles at the time of the vote).
     """
+    given = list(approvals)
+    return bool(policies) and all(approvers_short(policy, given) == 0 for policy in policies)
+
+
+def approvers_short(
+    policy: Mapping[str, Any], approvals: Iterable[tuple[int, Collection[str]]]
+) -> int:
+    """How many more people with one of its roles the policy needs beside these approvals."""
     votes = {person: frozenset(roles) for person, roles in approvals}
-    return bool(policies) and all(
-        sum(1 for roles in votes.values() if roles & set(policy["roles"])) >= policy["approvers"]
-        for policy in policies
-    )
+    counted = sum(1 for roles in votes.values() if roles & set(policy["roles"]))
+    return max(int(policy["approvers"]) - counted, 0)
 
 
 def approvers_needed(policies: Sequence[Mapping[str, Any]]) -> int:

@@ -5,7 +5,7 @@ from smsmarketing.approvals.services.ending import (
     request_supersede,
     requests_expire,
 )
-from smsmarketing.approvals.services.requests import request_create
+from smsmarketing.approvals.services.requests import request_create, request_draft
 from smsmarketing.approvals.services.running import (
     request_begin,
     request_fail,
@@ -22,6 +22,7 @@ __all__ = [
     "request_begin",
     "request_cancel",
     "request_create",
+    "request_draft",
     "request_fail",
     "request_finish",
     "request_outgrow",

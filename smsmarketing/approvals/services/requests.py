@@ -80,6 +80,27 @@ def request_create(
     return request
 
 
+def request_draft(
+    *,
+    operation: str,
+    actor: Actor,
+    policies: Iterable[MatchedPolicy],
+    team_id: int | None,
+    object_type: str = "",
+    object_id: str = "",
+) -> ActionRequest:
+    """The request that `request_create` would write, as far as it says who may decide; not stored."""
+    needed = [policy.as_json() for policy in policies_effective(operation, policies)]
+    return ActionRequest(
+        operation=operation,
+        team_id=team_id,
+        **_asker(actor),
+        **_people(needed),
+        object_type=object_type,
+        object_id=object_id,
+    )
+
+
 def _asker(actor: Actor) -> dict[str, Any]:
     return {
         "requester": actor.user,

@@ -8,16 +8,18 @@ from django.test import Client
 from django.urls import reverse
 
 from smsmarketing.accounts.models import Role, User
-from smsmarketing.contacts.models import Contact
+from smsmarketing.contacts.models import Contact, EraseJob
 from smsmarketing.contacts.selectors.contacts import contacts_seen
 from smsmarketing.contacts.services.erasing import erase_work, person_erase
 from smsmarketing.operations import errors
+from smsmarketing.operations.types import Held
 from tests.campaigns.desk import Desk, desk_make
 from tests.contacts.people import PHONE, consent, contact_make, crm_make, upsert
 from tests.parity.conftest import ask
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SECRET = "Quernasova"
+ERASER = ("contacts.contact_erase", "contacts.contact_view", "approvals.request_view")
 
 
 @pytest.fixture
@@ -83,6 +85,51 @@ def test_a_person_with_two_numbers_is_finished_when_both_are(desk: Desk, crm: Us
     assert "<dt>Opt-outs and blocks kept</dt><dd>2</dd>" in text
     assert erase_work(second)
     assert "still going on" not in page_of(crm, kept)[1]
+
+
+def test_a_request_that_waits_is_named_as_the_cause_with_a_link_for_who_may_see_it(
+    desk: Desk, crm: User
+) -> None:
+    """[R-4.9] Also that nobody may decide it; who may not see it is told that it waits."""
+    person = contact_make(desk, crm, PHONE)
+    held = desk.ask("contacts.erase", crm, reason="case 12", contact_id=person.pk)
+    assert isinstance(held, Held)
+    assert "Nobody may decide this now. It takes another person" in held.message
+    assert "with the role Compliance (permission approvals.request_decide)" in held.message
+    with transaction.atomic():
+        done = person_erase(
+            contact=person, category="test_data", reference="case 13", requested_by=crm.pk
+        )
+    (job,) = done.job_ids
+    assert not erase_work(job)
+    ((wait,),) = [row.waits_for for row in desk.call("contacts.erasures", crm).items]
+    (request,) = wait.requests
+    assert (wait.step, wait.rows, request.operation) == ("approvals.requests", 1, "contacts.erase")
+    assert (request.action_request_id, request.state) == (held.action_request_id, "pending")
+    assert request.problem in held.message
+    address = reverse("admin:approvals_actionrequest_change", args=[held.action_request_id])
+    text = page_of(crm, person)[1]
+    assert f'<a href="{address}">The request of' in text
+    assert "A request names the person" in text
+    assert "Nobody may decide this now" in text
+
+    ana = User.objects.create_user("ana", password=None, is_staff=True)
+    ana.teams.add(desk.world.team)
+    ana.roles.set([Role.objects.create(key="dpo", name="DPO", permissions=list(ERASER))])
+    EraseJob.objects.update(requested_by=ana.pk)
+    ((wait,),) = [row.waits_for for row in desk.call("contacts.erasures", ana).items]
+    assert (wait.rows, wait.requests[0].action_request_id) == (1, None)
+    text = page_of(ana, person)[1]
+    assert "for contacts.erase waits for a decision until" in text
+    assert "it is not yours to open" in text
+    assert str(held.action_request_id) not in text
+
+    desk.call("action_requests.cancel", crm, action_request_id=str(held.action_request_id))
+    (row,) = desk.call("contacts.erasures", crm, open_only=True).items
+    assert row.waits_for == []
+    assert "The request of" not in page_of(crm, person)[1]
+    assert erase_work(job)
+    assert "still going on" not in page_of(crm, person)[1]
 
 
 def test_who_may_not_erase_does_not_read_the_case(desk: Desk, gone: Contact) -> None:

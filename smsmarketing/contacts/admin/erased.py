@@ -9,8 +9,9 @@ from django.template.response import TemplateResponse
 
 from smsmarketing.accounts.models import User
 from smsmarketing.contacts.models import Contact, EraseJob
-from smsmarketing.contacts.operations.erase import KEPT
+from smsmarketing.contacts.operations.erase import KEPT, WaitRow, waits_of
 from smsmarketing.contacts.selectors import suppressions_visible
+from smsmarketing.operations.surfaces.admin.links import action_request_url
 from smsmarketing.operations.types import Actor
 
 CATEGORY_WORDS = {
@@ -44,11 +45,38 @@ def erased_page(admin: Any, request: HttpRequest, contact: Contact, actor: Actor
         "job": first,
         "job_ids": ", ".join(str(job.pk) for job in jobs),
         "finished_at": max(ends) if jobs and len(ends) == len(jobs) else None,
+        "waits": _waits(jobs, actor) if may_erase else [],
         "by": _name(first) if first and may_erase else "",
         "kept_count": kept.count(),
         "kept": KEPT,
     }
     return TemplateResponse(request, "admin/contacts/erased.html", context, status=410)
+
+
+def _waits(jobs: list[EraseJob], actor: Actor) -> list[dict[str, Any]]:
+    """Why it is still going on, each cause once; a request with its page for who may open it."""
+    rows: dict[str, WaitRow] = {}
+    for job in jobs:
+        for row in waits_of(job, actor):
+            rows.setdefault(row.step, row)
+            rows[row.step].requests.extend(
+                request for request in row.requests if request not in rows[row.step].requests
+            )
+    return [
+        {
+            "why": row.why,
+            "requests": [
+                {
+                    "row": request,
+                    "url": action_request_url(request.action_request_id)
+                    if request.action_request_id
+                    else "",
+                }
+                for request in row.requests
+            ],
+        }
+        for _, row in sorted(rows.items())
+    ]
 
 
 def _name(job: EraseJob) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
+from uuid import UUID
 
 from pydantic import Field
 
@@ -12,12 +13,13 @@ from smsmarketing.contacts.models import Contact, EraseJob
 from smsmarketing.contacts.operations.trash import own_check
 from smsmarketing.contacts.rules.phone import PhoneError, phone_mask, phone_parse
 from smsmarketing.contacts.selectors import contacts_visible
-from smsmarketing.contacts.services.erasing import person_erase
+from smsmarketing.contacts.services.erasing import WaitingRequest, person_erase, requests_waited
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import InvalidInput, NotFound
 from smsmarketing.operations.masking import text_masked
 from smsmarketing.operations.pages import Page, PageInput, page_cut
 from smsmarketing.operations.types import (
+    Actor,
     Approval,
     Context,
     Input,
@@ -167,12 +169,30 @@ class ErasuresIn(PageInput):
     open_only: bool = Field(default=False, description="Only those that are not finished.")
 
 
+class RequestWaitedRow(Output):
+    """A request that keeps an erasure open."""
+
+    action_request_id: UUID | None = Field(
+        description="Id for action_request.status; null when it is not yours to see."
+    )
+    operation: str = Field(description="What it asks for.")
+    state: str = Field(description="pending, approved or executing.")
+    asked_at: datetime = Field(description="When it was asked, UTC.")
+    ends_at: datetime = Field(description="When it runs out by itself, UTC.")
+    problem: str = Field(
+        description="Why nobody can decide it now, and what to do; empty when people can."
+    )
+
+
 class WaitRow(Output):
     """What an erasure waits for."""
 
     step: str = Field(description="The step.")
     rows: int = Field(description="How many rows or files it must come back for.")
     why: str = Field(description="Why, and what ends it.")
+    requests: list[RequestWaitedRow] = Field(
+        description="The requests that keep it open now; empty for other steps."
+    )
 
 
 class ErasureRow(Output):
@@ -186,7 +206,7 @@ class ErasureRow(Output):
     contact_ids: list[int] = Field(description="Erased contacts.")
     steps: dict[str, int] = Field(description="Step → rows it cleared so far.")
     waits_for: list[WaitRow] = Field(
-        description="What keeps it open, at the last look; empty when nothing does or it has not begun."
+        description="What keeps it open: requests now, the rest at the last look; empty when nothing does."
     )
     created_at: datetime = Field(description="When it began, UTC.")
     finished_at: datetime | None = Field(description="When nothing was left; null: going on.")
@@ -194,6 +214,33 @@ class ErasureRow(Output):
 
 class ErasurePage(Page[ErasureRow]):
     """Erasures, newest first."""
+
+
+def waits_of(job: EraseJob, actor: Actor) -> list[WaitRow]:
+    """What keeps an erasure open: requests as they are now, the rest as the last look found it."""
+    asked = requests_waited(job, actor)
+    rows = {step: count for step, count in job.left.items() if step not in asked}
+    rows |= {step: len(found) for step, found in asked.items() if found}
+    return [
+        WaitRow(
+            step=step,
+            rows=count,
+            why=WAITS.get(step, "It is tried again."),
+            requests=[_request_row(request) for request in asked.get(step, [])],
+        )
+        for step, count in sorted(rows.items())
+    ]
+
+
+def _request_row(request: WaitingRequest) -> RequestWaitedRow:
+    return RequestWaitedRow(
+        action_request_id=request.action_request_id if request.visible else None,
+        operation=request.operation,
+        state=request.state,
+        asked_at=request.asked_at,
+        ends_at=request.ends_at,
+        problem=request.stuck,
+    )
 
 
 def _erasures(context: Context, data: ErasuresIn) -> ErasurePage:
@@ -211,10 +258,7 @@ def _erasures(context: Context, data: ErasuresIn) -> ErasurePage:
                 reference=row.reference,
                 contact_ids=row.contact_ids,
                 steps=row.steps,
-                waits_for=[
-                    WaitRow(step=step, rows=rows, why=WAITS.get(step, "It is tried again."))
-                    for step, rows in sorted(row.left.items())
-                ],
+                waits_for=waits_of(row, context.actor),
                 created_at=row.created_at,
                 finished_at=row.finished_at,
             )

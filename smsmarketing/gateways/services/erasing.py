@@ -10,9 +10,19 @@ from typing import Any, Final
 from django.db import connection
 from django.db.models import Q
 
-from smsmarketing.contacts.services.erasing import Cleared, Traces, eraser_add, free_text_add
+from smsmarketing.approvals.models import ActionRequest
+from smsmarketing.approvals.selectors import OPEN_STATES, requests_visible, undecidable_words
+from smsmarketing.contacts.services.erasing import (
+    Cleared,
+    Traces,
+    WaitingRequest,
+    eraser_add,
+    free_text_add,
+    requests_finder_add,
+)
 from smsmarketing.gateways.models import InboundMessage, NumberLookup
 from smsmarketing.gateways.rules.lookups import ERASED, forgotten
+from smsmarketing.operations.types import Actor
 
 UNDER_WAY: Final = ("handing_over",)
 """On the wire: within minutes it is answered, or `unknown`. All that only wait are ended here."""
@@ -101,16 +111,45 @@ def answers_erase(traces: Traces, now: datetime) -> Cleared:
 
 def requests_erase(traces: Traces, now: datetime) -> Cleared:
     """Decided requests that were about the person; open ones when they are decided."""
-    params = {
-        "like": f"%{traces.phone.lstrip('+')}%",
-        "words": [str(pk) for pk in traces.contact_ids],
-    }
+    params = _person(traces)
     rows = _run(_REQUESTS.replace("{of_person}", _OF_PERSON), params)
     waiting = (
         "SELECT count(*) FROM approvals_actionrequest"  # noqa: S608 - fixed words only
         f" WHERE NOT content ? 'erased' AND ({_OF_PERSON})"
     )
     return Cleared(rows=rows, left=_count(waiting, params))
+
+
+def requests_waiting_for(traces: Traces, actor: Actor) -> list[WaitingRequest]:
+    """The requests about the person that are not over: what a `requests_erase` has to come back for."""
+    sql = (
+        "SELECT id FROM approvals_actionrequest WHERE state = ANY(%(open)s)"  # noqa: S608 - fixed words only
+        f" AND NOT content ? 'erased' AND ({_OF_PERSON})"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, _person(traces) | {"open": list(OPEN_STATES)})
+        ids = [pk for (pk,) in cursor.fetchall()]
+    found = ActionRequest.objects.filter(pk__in=ids).select_related("requester", "team")
+    seen = set(requests_visible(actor).filter(pk__in=ids).values_list("pk", flat=True))
+    return [
+        WaitingRequest(
+            action_request_id=request.pk,
+            operation=request.operation,
+            state=str(request.state),
+            asked_at=request.created_at,
+            ends_at=request.expires_at,
+            visible=request.pk in seen,
+            stuck=undecidable_words(request) if request.state == "pending" else "",
+        )
+        for request in found.order_by("created_at", "pk")
+    ]
+
+
+def _person(traces: Traces) -> dict[str, Any]:
+    return {
+        "like": f"%{traces.phone.lstrip('+')}%",
+        "words": [str(pk) for pk in traces.contact_ids],
+    }
 
 
 def lookups_erase(traces: Traces, now: datetime) -> Cleared:
@@ -124,6 +163,7 @@ def lookups_erase(traces: Traces, now: datetime) -> Cleared:
 def erasers_register() -> None:
     """Called at ready()."""
     eraser_add("approvals.requests", requests_erase)
+    requests_finder_add("approvals.requests", requests_waiting_for)
     eraser_add("gateways.answers", answers_erase)
     eraser_add("gateways.lookups", lookups_erase)
     eraser_add("gateways.messages", messages_erase)

@@ -6,9 +6,12 @@ from smsmarketing.contacts.services.erasing.free_text import free_text_add, free
 from smsmarketing.contacts.services.erasing.jobs import (
     Cleared,
     Traces,
+    WaitingRequest,
     erase_work,
     eraser_add,
     erasures_open,
+    requests_finder_add,
+    requests_waited,
 )
 from smsmarketing.contacts.services.erasing.person import Erased, person_erase, trash_expire
 from smsmarketing.contacts.services.erasing.traces import answers_erase
@@ -17,6 +20,7 @@ __all__ = [
     "Cleared",
     "Erased",
     "Traces",
+    "WaitingRequest",
     "answers_erase",
     "erase_work",
     "eraser_add",
@@ -26,5 +30,7 @@ __all__ = [
     "free_text_add",
     "free_text_columns",
     "person_erase",
+    "requests_finder_add",
+    "requests_waited",
     "trash_expire",
 ]

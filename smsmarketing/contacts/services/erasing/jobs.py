@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
 from smsmarketing.contacts.models import EraseJob
 from smsmarketing.contacts.phones import phone_hashes
+from smsmarketing.operations.types import Actor
 
 _digit_forms = "".join(chr(zero + at) for zero in (0x0660, 0x06F0, 0xFF10) for at in range(10))
 _DIGITS = str.maketrans(_digit_forms, "0123456789" * 3)
@@ -86,8 +88,25 @@ def words_of(*, first_name: str, last_name: str, customer_key: str) -> list[str]
     return [*words, *([customer_key] if len(customer_key) >= _KEY_LENGTH else [])]
 
 
+@dataclass(frozen=True, kw_only=True)
+class WaitingRequest:
+    """A request to people that names the person and is not over, so that it keeps an erasure open."""
+
+    action_request_id: UUID
+    operation: str
+    state: str
+    asked_at: datetime
+    ends_at: datetime
+    visible: bool
+    """Whether the actor that reads may open it; its id is for these only."""
+    stuck: str
+    """Why nobody can decide it, and what to do; empty when people can."""
+
+
 Eraser = Callable[[Traces, datetime], Cleared]
+RequestFinder = Callable[[Traces, Actor], list[WaitingRequest]]
 _erasers: dict[str, Eraser] = {}
+_finders: dict[str, RequestFinder] = {}
 
 
 def eraser_add(name: str, eraser: Eraser) -> None:
@@ -97,18 +116,27 @@ def eraser_add(name: str, eraser: Eraser) -> None:
     _erasers[name] = eraser
 
 
+def requests_finder_add(name: str, finder: RequestFinder) -> None:
+    """Register, at ready(), what finds the requests that the step `name` waits for."""
+    _finders[name] = finder
+
+
+def requests_waited(job: EraseJob, actor: Actor) -> dict[str, list[WaitingRequest]]:
+    """Step → the requests that keep it open now, for every step that can wait for requests; of a
+    finished erasure none.
+    """
+    if job.finished_at is not None:
+        return {}
+    return {name: finder(_traces(job), actor) for name, finder in sorted(_finders.items())}
+
+
 def erase_work(job_id: int, *, now: datetime | None = None) -> bool:
     """Run every step of an erasure; True when nothing is left and the number is forgotten."""
     now = now or timezone.now()
     job = EraseJob.objects.filter(pk=job_id, finished_at=None).first()
     if job is None:
         return True
-    traces = Traces(
-        phone=job.phone,
-        phone_hash=bytes(job.phone_hash),
-        contact_ids=tuple(job.contact_ids),
-        words=tuple(job.words),
-    )
+    traces = _traces(job)
     rows: dict[str, int] = {}
     left: dict[str, int] = {}
     for name, eraser in sorted(_erasers.items()):
@@ -132,3 +160,12 @@ def erasures_open(*, limit: int = 100) -> list[int]:
     """Ids of the erasures that still have something to do, oldest first."""
     rows = EraseJob.objects.filter(finished_at=None).order_by("pk")
     return list(rows.values_list("pk", flat=True)[:limit])
+
+
+def _traces(job: EraseJob) -> Traces:
+    return Traces(
+        phone=job.phone,
+        phone_hash=bytes(job.phone_hash),
+        contact_ids=tuple(job.contact_ids),
+        words=tuple(job.words),
+    )

@@ -285,9 +285,7 @@ _TABLE: tuple[Permission, ...] = (
     _permission("gateways.batch_view", "See send batches", EVERYONE, "sms:read"),
     _permission("gateways.cap_view", "See frequency caps", EVERYONE, "sms:read"),
     _permission("gateways.gateway_edit", "Change gateways and their credentials", {TECHNICAL}),
-    _permission(
-        "gateways.gateway_test", "Test gateways; nothing is delivered", {TECHNICAL}, "sms:sender"
-    ),
+    _permission("gateways.gateway_test", "Test gateways", {TECHNICAL}, "sms:sender"),
     _permission("gateways.gateway_view", "See gateways and rates", EVERYONE, "sms:read"),
     _permission(
         "gateways.inbound_decide",
@@ -328,11 +326,7 @@ _TABLE: tuple[Permission, ...] = (
         {MARKETING, OPERATIONS, COMPLIANCE, TECHNICAL},
         "sms:sender",
     ),
-    _permission(
-        "gateways.registration_record",
-        "Record what a registry answered",
-        {COMPLIANCE},
-    ),
+    _permission("gateways.registration_record", "Record what a registry answered", {COMPLIANCE}),
     _permission(
         "gateways.registration_view",
         "See registrations of senders with their answers",

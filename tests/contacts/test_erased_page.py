@@ -125,7 +125,7 @@ def test_a_request_that_waits_is_named_as_the_cause_with_a_link_for_who_may_see_
     assert str(held.action_request_id) not in text
 
     desk.call("action_requests.cancel", crm, action_request_id=str(held.action_request_id))
-    (row,) = desk.call("contacts.erasures", crm, open_only=True).items
+    (row,) = desk.call("contacts.erasures", ana, open_only=True).items
     assert row.waits_for == []
     assert "The request of" not in page_of(crm, person)[1]
     assert erase_work(job)

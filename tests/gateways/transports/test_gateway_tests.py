@@ -168,7 +168,7 @@ class TestRefusing:
         assert answer.status == "held", answer
         request = ActionRequest.objects.get()
         assert request.policies[0]["key"] == "gateway-test-agent"
-        assert "a message is handed to a provider" in str(request.policies[0]["because"])
+        assert "a message is handed over" in str(request.policies[0]["because"])
         assert GatewayTest.objects.get().mode == "check"
 
     def test_many_at_once(self, people: tuple[Actor, Actor], gateway: Gateway) -> None:

@@ -128,3 +128,4 @@ def test_nothing_of_the_callers_shell_leaks_into_the_demo(
     )
     assert environment["DJANGO_ENV"] == "development"
     assert "ALLOWED_HOSTS" not in environment
+    assert (Path(environment["IMPORT_FOLDER_ROOT"]) / "shop").is_dir()

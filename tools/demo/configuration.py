@@ -106,6 +106,13 @@ def notes_merge(path: Path, news: dict[str, Any]) -> dict[str, Any]:
     return known
 
 
+def inbox_ensure(folder: Path) -> Path:
+    """Return the folder below which import folders may lie, with one to begin with: `shop`."""
+    inbox = folder / "inbox"
+    (inbox / "shop").mkdir(parents=True, exist_ok=True)
+    return inbox
+
+
 def environment_make(
     ports: Ports, *, folder: Path, database_url: str, redis_url: str
 ) -> dict[str, str]:
@@ -125,5 +132,6 @@ def environment_make(
         "PUBLIC_BASE_URL": web,
         "CSRF_TRUSTED_ORIGINS": f"{web},http://localhost:{ports.web}",
         "MEDIA_ROOT": str(folder / "media"),
+        "IMPORT_FOLDER_ROOT": str(inbox_ensure(folder)),
         **secrets_keep(folder / "secrets.json"),
     }

@@ -15,6 +15,8 @@ SHARED_VARIABLES = (
     "CREDENTIALS_KEYS",
     "PHONE_HASH_KEYS",
     "PUBLIC_BASE_URL",
+    "MEDIA_ROOT",
+    "IMPORT_FOLDER_ROOT",
 )
 
 
@@ -39,6 +41,7 @@ def summary_render(
         f"  MCP        {web}/mcp",
         f"  Carrier    http://{HOST}:{ports.carrier} (simulated; no message leaves this machine)",
         f"             smpp://{HOST}:{ports.smpp} is the same carrier over SMPP",
+        f"  Inbox      {environment['IMPORT_FOLDER_ROOT']} (for Import folders in the admin; shop is there)",
         f"  Shell      . {shell}   then: .venv/bin/python manage.py operations",
         "",
         *_logins(notes),

@@ -1,18 +1,22 @@
 """A request that nobody can decide says so at once, everywhere, and what to do [R-8.1]."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.test import Client
+from django.urls import clear_url_caches, include, path
 
 from smsmarketing.accounts.models import Role, Team, User
 from smsmarketing.approvals.models import ActionRequest, ApprovalPolicy
 from smsmarketing.approvals.selectors import undecidable_words, voters_possible
 from smsmarketing.operations.dispatch import execute
+from smsmarketing.operations.surfaces.rest.urls import patterns_build
 from smsmarketing.operations.types import Actor, Done, Held
-from tests.approvals.conftest import browser
+from tests.approvals.conftest import RENAME, browser
 from tests.approvals.test_page import page_of, shown, signed_in
 from tests.approvals.test_requests import status
 from tests.approvals.test_votes import APPROVE, vote
@@ -34,9 +38,23 @@ def asked(team: Team, actor: Actor, **how: Any) -> Done | Held:
     return execute("tests.rename", {"team_id": team.pk, "name": "Nord"}, actor=actor, **how)
 
 
+@pytest.fixture
+def rest_address(settings: Any) -> Iterator[None]:
+    """The address of tests.rename: the product's own are made once, of the operations known then."""
+    urls = ModuleType("undecidable_urls")
+    urls.urlpatterns = [  # type: ignore[attr-defined]
+        path("api/", include(patterns_build([RENAME]))),
+        *import_module(settings.ROOT_URLCONF).urlpatterns,
+    ]
+    settings.ROOT_URLCONF = urls
+    clear_url_caches()
+    yield
+    clear_url_caches()
+
+
 @pytest.mark.parametrize("surface", SURFACES)
 def test_the_held_answer_says_that_nobody_may_decide(
-    team: Team, person: Person, policy: Policy, surface: Any
+    rest_address: None, team: Team, person: Person, policy: Policy, surface: Any
 ) -> None:
     """The only person with the role asks herself."""
     policy()

@@ -88,3 +88,5 @@ def brings(product: Product, page: Page, folder: Path) -> None:
             ImportJob.objects.count() > before and ImportJob.objects.latest("pk").state == "done"
         )
     )
+    # The page loads itself anew at the end; going elsewhere before that would be interrupted by it.
+    page.wait_for_selector("#import-live", state="detached")

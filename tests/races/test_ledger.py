@@ -54,8 +54,9 @@ def accept_some(batch: Batch, dice: random.Random) -> None:
     """What a gateway did: takes some, bills them at a price of its own, sometimes corrects a bill."""
     ids = list(batch.messages.order_by("id").values_list("pk", flat=True))
     for pk in dice.sample(ids, dice.randint(0, len(ids))):
-        # Never dearer than planned: the limits above hold for what was planned.
-        batch.messages.filter(pk=pk).update(
+        # Never dearer than planned: the limits above hold for what was planned. And nothing that a stop
+        # has cancelled meanwhile: what it held is given back, and another batch may have it by now.
+        batch.messages.filter(pk=pk, state__in=("queued", "accepted")).update(
             accepted_at=dice.choice([None, timezone.now(), timezone.now()]),
             state="accepted",
             price_billed=Decimal(dice.randint(0, 50_000)) / 1_000_000,

@@ -16,14 +16,15 @@ from django.utils import timezone
 from smsmarketing.gateways import transports
 from smsmarketing.gateways.binds.health import BindRow
 from smsmarketing.gateways.binds.work import batches_due
-from smsmarketing.gateways.credentials import CredentialsUnreadable, credentials_read
+from smsmarketing.gateways.credentials import CredentialsUnreadable
 from smsmarketing.gateways.dispatch import batch_run
 from smsmarketing.gateways.engine import MAX_WINDOW
 from smsmarketing.gateways.engine.smpp import BindRefused, LinkDown, SmppEngine
 from smsmarketing.gateways.intake import deliveries_take
 from smsmarketing.gateways.models import Gateway
+from smsmarketing.gateways.selectors.carriers import config_of
 from smsmarketing.gateways.services.part_ids import part_id_note
-from smsmarketing.gateways.transports.base import TransportConfig, TransportDataError
+from smsmarketing.gateways.transports.base import TransportDataError
 from smsmarketing.gateways.transports.smpp.pdu import Pdu
 from smsmarketing.gateways.transports.smpp.transport import status_refusal
 
@@ -136,11 +137,7 @@ class BindProcess:
             )
 
         return SmppEngine(
-            TransportConfig(
-                base_url=gateway.base_url,
-                credentials=credentials_read(gateway),
-                options=gateway.options,
-            ),
+            config_of(gateway),
             window=min(gateway.max_in_flight, MAX_WINDOW),
             deliver=deliver,
             late=late,

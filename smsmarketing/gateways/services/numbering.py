@@ -13,9 +13,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from smsmarketing.gateways import transports
-from smsmarketing.gateways.credentials import CredentialsUnreadable, credentials_read
+from smsmarketing.gateways.credentials import CredentialsUnreadable
 from smsmarketing.gateways.engine.control import control_send
 from smsmarketing.gateways.models import Gateway, NumberingList
+from smsmarketing.gateways.selectors.carriers import config_of
 from smsmarketing.gateways.transports.base import TransportConfig, TransportDataError
 from smsmarketing.gateways.transports.controls import ControlError, Controls, Network
 from smsmarketing.operations.jobs import enqueue
@@ -50,10 +51,8 @@ def numbering_read(*, now: datetime | None = None) -> int:
         if row is None:
             return count
         try:
-            config = TransportConfig(
-                base_url=row.gateway.base_url, credentials=credentials_read(row.gateway)
-            )
-            rows = _WORK[row.kind](transports.controls(row.gateway.transport), config, row.key)
+            controls = transports.controls(row.gateway.transport)
+            rows = _WORK[row.kind](controls, config_of(row.gateway), row.key)
         except ControlError as exc:
             _failed(row, exc.code, exc.sentence, at)
         except TransportDataError as exc:

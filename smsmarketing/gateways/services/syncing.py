@@ -17,9 +17,10 @@ from django.utils import timezone
 
 from smsmarketing.approvals.policies import policies_match
 from smsmarketing.gateways import transports
-from smsmarketing.gateways.credentials import CredentialsUnreadable, credentials_read
+from smsmarketing.gateways.credentials import CredentialsUnreadable
 from smsmarketing.gateways.engine.control import control_send
 from smsmarketing.gateways.models import Gateway, GatewaySync
+from smsmarketing.gateways.selectors.carriers import config_of
 from smsmarketing.gateways.services.lists import opt_outs_take
 from smsmarketing.gateways.services.rates import rates_compare, rates_take
 from smsmarketing.gateways.transports.base import TransportConfig, TransportDataError
@@ -96,10 +97,7 @@ def _one(row: GatewaySync, now: datetime) -> None:
     controls = transports.controls(row.gateway.transport)
     started = time.monotonic()
     try:
-        config = TransportConfig(
-            base_url=row.gateway.base_url, credentials=credentials_read(row.gateway)
-        )
-        counts = _WORK[row.kind](row.gateway, config, controls, now)
+        counts = _WORK[row.kind](row.gateway, config_of(row.gateway), controls, now)
     except CredentialsUnreadable:
         _failed(row, "credentials", "The gateway's credentials cannot be read.", now=now)
     except TransportDataError as exc:

@@ -17,9 +17,10 @@ from django.utils import timezone
 from smsmarketing.contacts.models import Suppression
 from smsmarketing.contacts.rules.phone import PhoneError, phone_parse
 from smsmarketing.gateways import transports
-from smsmarketing.gateways.credentials import CredentialsUnreadable, credentials_read
+from smsmarketing.gateways.credentials import CredentialsUnreadable
 from smsmarketing.gateways.engine.control import control_send
 from smsmarketing.gateways.models import Gateway, GatewayListing
+from smsmarketing.gateways.selectors.carriers import config_of
 from smsmarketing.gateways.transports.base import TransportConfig, TransportDataError
 from smsmarketing.gateways.transports.controls import ControlError, Controls
 from smsmarketing.webhooks.rules.outcomes import retry_delay
@@ -123,7 +124,7 @@ def _claim(now: datetime) -> list[Errand]:
 
 def _config(gateway: Gateway) -> TransportConfig | None:
     try:
-        return TransportConfig(base_url=gateway.base_url, credentials=credentials_read(gateway))
+        return config_of(gateway)
     except CredentialsUnreadable:
         logger.error("gateway_credentials_unreadable", gateway_id=gateway.pk)
         return None

@@ -16,13 +16,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from smsmarketing.gateways import transports
-from smsmarketing.gateways.credentials import (
-    CredentialsUnreadable,
-    credentials_read,
-    webhook_secret_read,
-)
+from smsmarketing.gateways.credentials import CredentialsUnreadable, webhook_secret_read
 from smsmarketing.gateways.engine.control import control_send
 from smsmarketing.gateways.models import Gateway, NumberLookup
+from smsmarketing.gateways.selectors.carriers import config_of
 from smsmarketing.gateways.services.lookups.money import lookups_book
 from smsmarketing.gateways.transports.base import TransportConfig, TransportDataError
 from smsmarketing.gateways.transports.controls import ControlError, LookupCall
@@ -106,7 +103,7 @@ def _claim(now: datetime) -> list[Question]:
 
 def _road(gateway: Gateway) -> tuple[TransportConfig | None, str]:
     try:
-        config = TransportConfig(base_url=gateway.base_url, credentials=credentials_read(gateway))
+        config = config_of(gateway)
         secret = webhook_secret_read(gateway)
     except CredentialsUnreadable:
         logger.error("gateway_credentials_unreadable", gateway_id=gateway.pk)

@@ -9,11 +9,10 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest
-from django.utils.html import format_html
 
 from smsmarketing.operations.errors import OperationError
 from smsmarketing.operations.surfaces.admin.actors import admin_actor
-from smsmarketing.operations.surfaces.admin.links import action_request_url
+from smsmarketing.operations.surfaces.admin.calls import held_tell
 from smsmarketing.operations.surfaces.calls import operation_call
 from smsmarketing.operations.types import Done, Held
 
@@ -73,14 +72,7 @@ def key_new() -> str:
 def answer_tell(request: HttpRequest, answer: Answer, done: str) -> None:
     """Leave a message for the next page: done, done before, or waiting for a second person."""
     if answer.held is not None:
-        messages.warning(
-            request,
-            format_html(
-                '{} <a class="op-link" href="{}">Open the request</a>',
-                answer.held.message,
-                action_request_url(answer.held.action_request_id),
-            ),
-        )
+        held_tell(request, answer.held)
     elif answer.error is not None:
         messages.error(request, answer.error.message)
     else:

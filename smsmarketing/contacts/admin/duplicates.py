@@ -10,12 +10,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from smsmarketing.contacts.admin.import_calls import page_call, started_tell
+from smsmarketing.contacts.admin.import_calls import started_tell
 from smsmarketing.contacts.models import Contact
 from smsmarketing.contacts.selectors.events import fields_visible
 from smsmarketing.operations import registry
 from smsmarketing.operations.errors import OperationError
 from smsmarketing.operations.surfaces.admin.actors import admin_actor
+from smsmarketing.operations.surfaces.admin.calls import page_call
 from smsmarketing.operations.surfaces.admin.links import callable_by
 from smsmarketing.operations.types import Actor, Done
 

@@ -1,29 +1,13 @@
-"""Calling an operation from a page of the wizard, and what the person reads afterwards."""
+"""What a person reads after a call from a page of the import wizard."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from django.contrib import messages
 from django.http import HttpRequest
-from django.utils.html import format_html
 
 from smsmarketing.operations.errors import OperationError
-from smsmarketing.operations.surfaces.admin.actors import admin_actor
-from smsmarketing.operations.surfaces.admin.links import action_request_url
-from smsmarketing.operations.surfaces.calls import operation_call
+from smsmarketing.operations.surfaces.admin.calls import held_tell
 from smsmarketing.operations.types import Done, Held
-
-
-def page_call(
-    request: HttpRequest, key: str, payload: Mapping[str, Any]
-) -> Done | Held | OperationError:
-    """Run an operation as the signed-in person; a refusal is an answer too."""
-    try:
-        return operation_call(key, payload, actor=admin_actor(request))
-    except OperationError as error:
-        return error
 
 
 def started_tell(request: HttpRequest, answer: Done | Held | OperationError) -> None:
@@ -31,13 +15,6 @@ def started_tell(request: HttpRequest, answer: Done | Held | OperationError) -> 
     if isinstance(answer, OperationError):
         messages.error(request, answer.message)
     elif isinstance(answer, Held):
-        messages.warning(
-            request,
-            format_html(
-                '{} <a class="op-link" href="{}">Open the request</a>',
-                answer.message,
-                action_request_url(answer.action_request_id),
-            ),
-        )
+        held_tell(request, answer)
     else:
         messages.success(request, "The import has started. You may leave this page.")

@@ -7,7 +7,6 @@ from typing import Any
 from django.http import HttpRequest
 
 from smsmarketing.accounts.selectors import brands_visible
-from smsmarketing.contacts.admin.import_calls import page_call
 from smsmarketing.contacts.models import Audience, ImportFile, ImportMapping
 from smsmarketing.contacts.rules.consent import BASES, METHODS
 from smsmarketing.contacts.rules.import_fields import (
@@ -25,6 +24,7 @@ from smsmarketing.contacts.services.imports import (
     mapping_for,
 )
 from smsmarketing.operations.errors import InvalidInput, OperationError
+from smsmarketing.operations.surfaces.admin.calls import page_call
 from smsmarketing.operations.types import Actor, Held
 
 CUSTOM = "custom:"

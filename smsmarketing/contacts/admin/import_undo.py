@@ -10,12 +10,13 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from smsmarketing.contacts.admin.import_calls import page_call, started_tell
+from smsmarketing.contacts.admin.import_calls import started_tell
 from smsmarketing.contacts.models import ImportJob
 from smsmarketing.contacts.services.imports import undo_check
 from smsmarketing.operations import registry
 from smsmarketing.operations.access import access_check
 from smsmarketing.operations.errors import Conflict, OperationError
+from smsmarketing.operations.surfaces.admin.calls import page_call
 from smsmarketing.operations.types import Actor, Done
 
 

@@ -22,7 +22,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from smsmarketing.accounts.selectors import brands_visible
-from smsmarketing.contacts.admin.import_calls import page_call, started_tell
+from smsmarketing.contacts.admin.import_calls import started_tell
 from smsmarketing.contacts.admin.import_form import MappingForm
 from smsmarketing.contacts.admin.import_rejects import rejects_response
 from smsmarketing.contacts.admin.import_undo import may_undo, undo_page
@@ -38,6 +38,7 @@ from smsmarketing.operations.access import access_check
 from smsmarketing.operations.errors import OperationError
 from smsmarketing.operations.surfaces.admin import OperationAdmin
 from smsmarketing.operations.surfaces.admin.actors import admin_actor
+from smsmarketing.operations.surfaces.admin.calls import page_call
 from smsmarketing.operations.types import Actor
 
 START = "contacts.import_start"

@@ -19,7 +19,6 @@ from smsmarketing.contacts.admin.duplicates import (
     merge_page,
 )
 from smsmarketing.contacts.admin.erased import erased_page
-from smsmarketing.contacts.admin.import_calls import page_call
 from smsmarketing.contacts.admin.lists import (
     AudienceFilter,
     CappedPaginator,
@@ -45,6 +44,7 @@ from smsmarketing.contacts.selectors.numbers import number_spans, spans_q, suppr
 from smsmarketing.operations.errors import OperationError
 from smsmarketing.operations.surfaces.admin import OperationAdmin, OperationButton
 from smsmarketing.operations.surfaces.admin.actors import admin_actor
+from smsmarketing.operations.surfaces.admin.calls import page_call
 from smsmarketing.operations.surfaces.admin.links import call_url
 from smsmarketing.operations.text import untrusted_clean
 from smsmarketing.operations.types import Actor, Done

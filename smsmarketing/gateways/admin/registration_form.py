@@ -10,7 +10,6 @@ from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
 
 from smsmarketing.gateways.models import Registration
 from smsmarketing.gateways.operations.registrations import RegistrationOut
@@ -18,19 +17,9 @@ from smsmarketing.gateways.rules.registries import OTHER_PAPER
 from smsmarketing.gateways.services.registration_documents import SIZE_MAX
 from smsmarketing.operations.errors import OperationError
 from smsmarketing.operations.surfaces.admin.actors import admin_actor
-from smsmarketing.operations.surfaces.admin.links import action_request_url
+from smsmarketing.operations.surfaces.admin.calls import held_tell, page_call
 from smsmarketing.operations.surfaces.calls import operation_call
 from smsmarketing.operations.types import Done, Held
-
-
-def page_call(
-    request: HttpRequest, key: str, payload: Mapping[str, Any]
-) -> Done | Held | OperationError:
-    """Run an operation as the signed-in person; a refusal is an answer too."""
-    try:
-        return operation_call(key, payload, actor=admin_actor(request))
-    except OperationError as error:
-        return error
 
 
 class RegistrationForm:
@@ -130,14 +119,7 @@ class RegistrationForm:
             self._shown = None
             return ""
         if isinstance(done, Held):
-            messages.warning(
-                self.request,
-                format_html(
-                    '{} <a class="op-link" href="{}">Open the request</a>',
-                    done.message,
-                    action_request_url(done.action_request_id),
-                ),
-            )
+            held_tell(self.request, done)
         return self.request.path
 
     def _open(self, document_id: int) -> str:

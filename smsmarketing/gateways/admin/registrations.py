@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from smsmarketing.accounts.selectors import brands_visible
-from smsmarketing.gateways.admin.registration_form import RegistrationForm, page_call
+from smsmarketing.gateways.admin.registration_form import RegistrationForm
 from smsmarketing.gateways.models import Registration
 from smsmarketing.gateways.rules.registration_words import PENDING, REGISTRATION_WORDS
 from smsmarketing.gateways.rules.registries import registries
@@ -22,6 +22,7 @@ from smsmarketing.gateways.selectors.registrations import registrations_visible,
 from smsmarketing.operations.errors import OperationError
 from smsmarketing.operations.surfaces.admin import OperationAdmin, OperationButton
 from smsmarketing.operations.surfaces.admin.actors import admin_actor
+from smsmarketing.operations.surfaces.admin.calls import page_call
 from smsmarketing.operations.surfaces.admin.links import action_request_url
 from smsmarketing.operations.types import Actor, Held
 

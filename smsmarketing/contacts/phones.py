@@ -49,6 +49,14 @@ def phone_hasher() -> Callable[[str], bytes]:
     return hashed
 
 
+def hashes_meant(text: str) -> list[bytes]:
+    """The hashes of a whole number as people write it; none when it is no number [R-4.13]."""
+    try:
+        return phone_hashes(rules.phone_parse(text).e164)
+    except rules.PhoneError:
+        return []
+
+
 def phone_hashes(e164: str) -> list[bytes]:
     """The number under every key, current first: an erased row keeps its old hash [R-4.10]."""
     return [rules.phone_hash(e164, key.encode()) for key in settings.PHONE_HASH_KEYS.values()]

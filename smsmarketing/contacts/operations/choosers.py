@@ -21,8 +21,8 @@ from smsmarketing.contacts.models import (
     Suppression,
 )
 from smsmarketing.contacts.operations.opt_outs_clear import clearings_visible
-from smsmarketing.contacts.phones import phone_hashes
-from smsmarketing.contacts.rules.phone import PhoneError, phone_hide, phone_mask, phone_parse
+from smsmarketing.contacts.phones import hashes_meant
+from smsmarketing.contacts.rules.phone import phone_hide, phone_mask
 from smsmarketing.contacts.selectors import (
     audiences_visible,
     contacts_visible,
@@ -56,10 +56,7 @@ def contact_label(row: Contact) -> str:
 
 def _of_number(rows: QuerySet[Any], term: str) -> QuerySet[Any]:
     """Rows of one whole number, by its hash: never of the beginning of one [R-4.13]."""
-    try:
-        return rows.filter(phone_hash__in=phone_hashes(phone_parse(term).e164))
-    except PhoneError:
-        return rows.none()
+    return rows.filter(phone_hash__in=hashes_meant(term))
 
 
 def _suppression(row: Suppression) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
-from smsmarketing.contacts.phones import phone_hashes
-from smsmarketing.contacts.rules.phone import PhoneError, phone_mask, phone_parse
+from smsmarketing.contacts.phones import hashes_meant
+from smsmarketing.contacts.rules.phone import phone_mask
 from smsmarketing.gateways.models import Batch, InboundMessage, Route, SenderId
 from smsmarketing.gateways.selectors.definitions import definitions_visible
 from smsmarketing.gateways.selectors.visibility import (
@@ -40,10 +40,7 @@ def _route(row: Route) -> str:
 
 def _replies_from(rows: QuerySet[InboundMessage], term: str) -> QuerySet[InboundMessage]:
     """Of one whole number [R-4.13]."""
-    try:
-        return rows.filter(phone_hash__in=phone_hashes(phone_parse(term).e164))
-    except PhoneError:
-        return rows.none()
+    return rows.filter(phone_hash__in=hashes_meant(term))
 
 
 choosers.add(

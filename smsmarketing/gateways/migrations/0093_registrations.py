@@ -2,7 +2,6 @@
 
 import django.contrib.postgres.fields
 import django.db.models.deletion
-import django_fsm
 from django.conf import settings
 from django.db import migrations, models
 
@@ -24,7 +23,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("state", django_fsm.FSMField(default="draft", max_length=12, protected=True)),
+                ("state", models.CharField(default="draft", max_length=12)),
                 (
                     "registry",
                     models.CharField(

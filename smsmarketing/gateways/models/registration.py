@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
 from smsmarketing.accounts.models import Brand, Team
 from smsmarketing.gateways.models.sender import SenderId
-from smsmarketing.operations.states import FSMModel
+from smsmarketing.operations.states import FSMModel, StateField
 
 REGISTRATION_STATES = (
     "draft",
@@ -31,7 +31,7 @@ class Registration(FSMModel):
     those that were submitted.
     """
 
-    state = FSMField(default="draft", max_length=12, protected=True)
+    state = StateField(default="draft", max_length=12)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
     brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+")
     sender = models.ForeignKey(

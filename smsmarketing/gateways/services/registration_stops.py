@@ -7,10 +7,9 @@ minute (campaigns.senders_watch).
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from django.db import transaction
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
@@ -23,9 +22,9 @@ from smsmarketing.gateways.selectors.registrations import (
     registrations_needing,
 )
 from smsmarketing.gateways.services.batches import batch_lock, batch_pause
+from smsmarketing.gateways.services.ends import dated_end, dated_remind
 from smsmarketing.gateways.services.registrations import registration_end
-from smsmarketing.gateways.services.sender_stops import REMIND_DAYS, sender_people
-from smsmarketing.operations.audit import audit_append_system
+from smsmarketing.gateways.services.sender_stops import sender_people
 from smsmarketing.operations.states import row_lock
 from smsmarketing.webhooks.services import webhook_emit
 
@@ -79,51 +78,27 @@ def _pause(held: Registration, reason: str) -> int:
 def registrations_expire(*, now: datetime | None = None) -> int:
     """End approved registrations whose time is over, remind of those whose time comes; how many ended."""
     moment = now or timezone.now()
-    over = Registration.objects.filter(state="approved", expires_at__lte=moment)
-    ended = 0
-    for pk in list(over.order_by("pk").values_list("pk", flat=True)[:200]):
-        with transaction.atomic():
-            held = row_lock(Registration, pk)
-            if held.state != "approved" or held.expires_at is None or held.expires_at > moment:
-                continue
-            said = f"It ended on {held.expires_at:%-d %B %Y}."
-            _, paused = registration_stop(
-                held, state="expired", reason=said, said_by="", now=moment
-            )
-            audit_append_system(
-                operation="gateways.registrations_expire",
-                outcome="done",
-                object_type="gateways.registration",
-                object_id=str(pk),
-                facts={"batches_paused": paused},
-            )
-            ended += 1
-    _remind(moment)
-    return ended
 
+    def end(held: Registration, at: datetime) -> int:
+        said = f"It ended on {at:%-d %B %Y}."
+        return registration_stop(held, state="expired", reason=said, said_by="", now=moment)[1]
 
-def _remind(now: datetime) -> None:
-    soon = Registration.objects.filter(
+    def tell(held: Registration, ends: datetime) -> None:
+        text = (
+            f"The {held.registry} registration of {held.sender or held.brand} ends on {ends:%-d %B %Y}. "
+            "Renew it: on that day what uses it there is paused."
+        )
+        people_tell(held, kind="registration_ends", text=text, now=moment)
+
+    ended = dated_end(
+        Registration,
         state="approved",
-        expires_at__gt=now,
-        expires_at__lte=now + timedelta(days=max(REMIND_DAYS)),
+        end=end,
+        operation="gateways.registrations_expire",
+        now=moment,
     )
-    for pk in list(soon.order_by("expires_at", "pk").values_list("pk", flat=True)[:200]):
-        with transaction.atomic():
-            held = row_lock(Registration, pk)
-            ends = held.expires_at
-            if ends is None or held.state != "approved":
-                continue
-            due = next((days for days in REMIND_DAYS if ends <= now + timedelta(days=days)), None)
-            if due is None or (held.reminded_days is not None and held.reminded_days <= due):
-                continue
-            held.reminded_days = due
-            held.save(update_fields=["reminded_days"])
-            text = (
-                f"The {held.registry} registration of {held.sender or held.brand} ends on {ends:%-d %B %Y}. "
-                "Renew it: on that day what uses it there is paused."
-            )
-            people_tell(held, kind="registration_ends", text=text, now=now)
+    dated_remind(Registration, state="approved", tell=tell, now=moment)
+    return ended
 
 
 def people_tell(held: Registration, *, kind: str, text: str, now: datetime) -> None:

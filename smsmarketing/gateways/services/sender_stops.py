@@ -8,10 +8,9 @@ for each worker that runs the batch. A batch that is released meanwhile stops at
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, Literal
 
-from django.db import transaction
 from django.db.models import Q
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
@@ -20,11 +19,10 @@ from smsmarketing.accounts.models import User
 from smsmarketing.approvals.services.notes import NOTIFIED_AT_MOST, person_tell
 from smsmarketing.gateways.models import Batch, SenderId
 from smsmarketing.gateways.services.batches import batch_lock, batch_pause
-from smsmarketing.operations.audit import audit_append_system
+from smsmarketing.gateways.services.ends import dated_end, dated_remind
 from smsmarketing.operations.states import row_lock, transition_apply
 from smsmarketing.webhooks.services import webhook_emit
 
-REMIND_DAYS: Final = (1, 7, 30)
 _STOPPED: Final = {"suspend": "suspended", "expire": "expired"}
 
 
@@ -72,54 +70,26 @@ def senders_expire(*, now: datetime | None = None) -> int:
     A reminder is told once for 30, 7 and 1 days before.
     """
     moment = now or timezone.now()
-    over = SenderId.objects.filter(state="verified", expires_at__lte=moment)
-    stopped = 0
-    for pk in list(over.order_by("pk").values_list("pk", flat=True)[:200]):
-        with transaction.atomic():
-            held = row_lock(SenderId, pk)
-            if held.state != "verified" or held.expires_at is None or held.expires_at > moment:
-                continue
-            said = f"Its registration ended on {held.expires_at:%-d %B %Y}."
-            _, paused = sender_stop(held, how="expire", reason=said, now=moment)
-            audit_append_system(
-                operation="gateways.senders_expire",
-                outcome="done",
-                object_type="gateways.senderid",
-                object_id=str(pk),
-                facts={"batches_paused": paused},
+
+    def end(held: SenderId, at: datetime) -> int:
+        said = f"Its registration ended on {at:%-d %B %Y}."
+        return sender_stop(held, how="expire", reason=said, now=moment)[1]
+
+    def tell(held: SenderId, ends: datetime) -> None:
+        text = (
+            f"The registration of sender {held.value} ends on {ends:%-d %B %Y}. Renew it: "
+            "on that day everything that uses it is paused."
+        )
+        for person in sender_people(held.team_id):
+            person_tell(
+                person, kind="sender_expires", text=text, url=sender_url(held.pk), now=moment
             )
-            stopped += 1
-    _remind(moment)
-    return stopped
 
-
-def _remind(now: datetime) -> None:
-    soon = SenderId.objects.filter(
-        state="verified",
-        expires_at__gt=now,
-        expires_at__lte=now + timedelta(days=max(REMIND_DAYS)),
+    stopped = dated_end(
+        SenderId, state="verified", end=end, operation="gateways.senders_expire", now=moment
     )
-    for pk in list(soon.order_by("expires_at", "pk").values_list("pk", flat=True)[:200]):
-        with transaction.atomic():
-            held = row_lock(SenderId, pk)
-            if held.expires_at is None or held.state != "verified":
-                continue
-            due = next(
-                (days for days in REMIND_DAYS if held.expires_at <= now + timedelta(days=days)),
-                None,
-            )
-            if due is None or (held.reminded_days is not None and held.reminded_days <= due):
-                continue
-            held.reminded_days = due
-            held.save(update_fields=["reminded_days"])
-            text = (
-                f"The registration of sender {held.value} ends on {held.expires_at:%-d %B %Y}. Renew it: "
-                "on that day everything that uses it is paused."
-            )
-            for person in sender_people(held.team_id):
-                person_tell(
-                    person, kind="sender_expires", text=text, url=sender_url(held.pk), now=now
-                )
+    dated_remind(SenderId, state="verified", tell=tell, now=moment)
+    return stopped
 
 
 def sender_people(team_id: int) -> list[User]:

@@ -5,14 +5,12 @@ a transaction, recorded while the lease is ours.
 from __future__ import annotations
 
 import random
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 from django.db import connection, transaction
-from django.utils import timezone
 
 from smsmarketing.contacts.models import Suppression
 from smsmarketing.contacts.rules.phone import PhoneError, phone_parse
@@ -21,6 +19,7 @@ from smsmarketing.gateways.credentials import CredentialsUnreadable
 from smsmarketing.gateways.engine.control import control_send
 from smsmarketing.gateways.models import Gateway, GatewayListing
 from smsmarketing.gateways.selectors.carriers import config_of
+from smsmarketing.gateways.services.waves import WAVE, WAVES_MOST, waves_run
 from smsmarketing.gateways.transports.base import TransportConfig, TransportDataError
 from smsmarketing.gateways.transports.controls import ControlError, Controls
 from smsmarketing.webhooks.rules.outcomes import retry_delay
@@ -28,9 +27,6 @@ from smsmarketing.webhooks.rules.outcomes import retry_delay
 logger = structlog.get_logger("smsmarketing.gateways.lists")
 
 LEASE: Final = timedelta(seconds=300)
-WAVE: Final = 16
-_THREADS: Final = 4
-_WAVES_MOST: Final = 100
 
 _CLAIM = """
     UPDATE gateways_gatewaylisting l SET lease_until = %(lease)s, attempts = l.attempts + 1
@@ -80,18 +76,9 @@ class Result:
     retry_after_s: int | None = None
 
 
-def listings_push(*, waves: int = _WAVES_MOST, now: datetime | None = None) -> int:
+def listings_push(*, waves: int = WAVES_MOST, now: datetime | None = None) -> int:
     """Tell the providers what is due until nothing is. Returns how many were tried."""
-    tried = 0
-    for _ in range(waves):
-        errands = _claim(now or timezone.now())
-        if not errands:
-            break
-        with ThreadPoolExecutor(max_workers=_THREADS) as pool:
-            for errand, result in zip(errands, pool.map(errand_run, errands), strict=True):
-                _record(errand, result, now or timezone.now())
-        tried += len(errands)
-    return tried
+    return waves_run(_claim, errand_run, _record, waves=waves, now=now)
 
 
 def _claim(now: datetime) -> list[Errand]:

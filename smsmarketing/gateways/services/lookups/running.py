@@ -5,7 +5,6 @@ once; what cannot be known counts as asked and billed.
 from __future__ import annotations
 
 import random
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -21,6 +20,7 @@ from smsmarketing.gateways.engine.control import control_send
 from smsmarketing.gateways.models import Gateway, NumberLookup
 from smsmarketing.gateways.selectors.carriers import config_of
 from smsmarketing.gateways.services.lookups.money import lookups_book
+from smsmarketing.gateways.services.waves import WAVE, WAVES_MOST, waves_run
 from smsmarketing.gateways.transports.base import TransportConfig, TransportDataError
 from smsmarketing.gateways.transports.controls import ControlError, LookupCall
 from smsmarketing.webhooks.rules.outcomes import retry_delay
@@ -30,9 +30,6 @@ logger = structlog.get_logger("smsmarketing.gateways.lookups")
 WAITS: Final = timedelta(hours=24)
 """How long an answer is waited for; a later one is still taken."""
 RETRIES: Final = 5
-WAVE: Final = 16
-_THREADS: Final = 4
-_WAVES_MOST: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,17 +56,9 @@ class Reply:
     retry_after_s: int | None = None
 
 
-def lookups_run(*, waves: int = _WAVES_MOST, now: datetime | None = None) -> int:
+def lookups_run(*, waves: int = WAVES_MOST, now: datetime | None = None) -> int:
     """Ask for what is due and end what was waited for too long. Returns how many were asked for."""
-    asked = 0
-    for _ in range(waves):
-        questions = _claim(now or timezone.now())
-        if not questions:
-            break
-        with ThreadPoolExecutor(max_workers=_THREADS) as pool:
-            for question, reply in zip(questions, pool.map(question_send, questions), strict=True):
-                _record(question, reply, now or timezone.now())
-        asked += len(questions)
+    asked = waves_run(_claim, question_send, _record, waves=waves, now=now)
     _overdue_end(now or timezone.now())
     return asked
 

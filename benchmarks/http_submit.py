@@ -24,7 +24,7 @@ import pycurl
 
 from benchmarks.stub import stub_running
 from smsmarketing.gateways import transports
-from smsmarketing.gateways.engine import Engine, Exchange, exchange_result
+from smsmarketing.gateways.engine import Engine, Exchange, Submitter, exchange_result
 from smsmarketing.gateways.transports.base import OutboundMessage, TransportConfig
 from tests.simulator.process import simulator_running
 
@@ -107,10 +107,14 @@ def raw_submits(base_url: str, messages: int, in_flight: int) -> int:
     return accepted
 
 
-def engine_submits(engine: Engine, base_url: str, messages: int, token: str = "t") -> int:
-    """Submit the same through engine and VertexSMS transport; returns how many were accepted."""
-    transport = transports.get("vertexsms")
-    config = TransportConfig(base_url=base_url, credentials={"token": token})
+def engine_submits(
+    engine: Submitter, name: str, config: TransportConfig, messages: int, *, dlr_url: str
+) -> int:
+    """Submit the same through engine and transport `name`; returns how many were accepted.
+
+    `dlr_url` is what a message asks receipts with, its number put in for {}.
+    """
+    transport = transports.get(name)
     requests = (
         (
             number,
@@ -121,12 +125,12 @@ def engine_submits(engine: Engine, base_url: str, messages: int, token: str = "t
                     sender="Shop",
                     body=TEXT,
                     parts=1,
-                    dlr_url=f"http://127.0.0.1:8000/webhooks/receipts/secret?m={number}",
+                    dlr_url=dlr_url.format(number),
                 ),
                 config,
             ),
         )
-        for number in range(messages)
+        for number in range(1, messages + 1)
     )
     accepted = 0
 
@@ -136,6 +140,12 @@ def engine_submits(engine: Engine, base_url: str, messages: int, token: str = "t
 
     engine.submit_many(requests, count)
     return accepted
+
+
+def _engine_submits(engine: Engine, base_url: str, messages: int, token: str = "t") -> int:
+    config = TransportConfig(base_url=base_url, credentials={"token": token})
+    url = "http://127.0.0.1:8000/webhooks/receipts/secret?m={}"
+    return engine_submits(engine, "vertexsms", config, messages, dlr_url=url)
 
 
 def _told(one: Measured) -> str:
@@ -151,13 +161,13 @@ def main() -> int:
     print(f"{'':34} {'msg/s':>8} {'per CPU s':>10} {'CPU µs':>7} {'ratio':>6} {'target':>6}")
     with stub_running() as url, Engine(flags.in_flight) as engine:
         raw = measured(flags.messages, lambda: raw_submits(url, flags.messages, flags.in_flight))
-        ours = measured(flags.messages, lambda: engine_submits(engine, url, flags.messages))
+        ours = measured(flags.messages, lambda: _engine_submits(engine, url, flags.messages))
     fast = raw.cpu_us / ours.cpu_us
     print(f"{'0 ms, bare libcurl loop (limit)':34} {_told(raw)}")
     print(f"{'0 ms, engine + transport':34} {_told(ours)} {fast:6.2f} {0.5:6}")
     some = min(flags.messages, round(flags.in_flight / LATENCY_MS * 1000 * 3))
     with stub_running(latency_ms=LATENCY_MS) as url, Engine(flags.in_flight) as engine:
-        slow = measured(some, lambda: engine_submits(engine, url, some))
+        slow = measured(some, lambda: _engine_submits(engine, url, some))
     limit = flags.in_flight / LATENCY_MS * 1000
     kept = slow.rate / limit
     print(f"{'50 ms, in flight / latency (limit)':34} {limit:8,.0f}")
@@ -168,7 +178,7 @@ def main() -> int:
     ):
         full = measured(
             flags.messages,
-            lambda: engine_submits(engine, carrier.base_url, flags.messages, carrier.token),
+            lambda: _engine_submits(engine, carrier.base_url, flags.messages, carrier.token),
         )
     carried = full.rate / CARRIER_RATE
     print(f"{'carrier simulator takes':34} {full.rate:8,.0f} {'':18} {carried:6.2f} {1.0:6}")

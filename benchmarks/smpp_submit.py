@@ -23,11 +23,9 @@ from contextlib import contextmanager
 
 import smpp34
 
-from benchmarks.http_submit import TEXT, Measured, measured
-from smsmarketing.gateways import transports
-from smsmarketing.gateways.engine import Exchange, exchange_result
+from benchmarks.http_submit import TEXT, Measured, engine_submits, measured
 from smsmarketing.gateways.engine.smpp import SmppEngine
-from smsmarketing.gateways.transports.base import OutboundMessage, TransportConfig
+from smsmarketing.gateways.transports.base import TransportConfig
 from smsmarketing.gateways.transports.smpp.messages import (
     Address,
     ShortMessage,
@@ -142,36 +140,6 @@ def rust_submits(port: int, messages: int, window: int) -> int:
     return asyncio.run(all_of_them())
 
 
-def engine_submits(engine: SmppEngine, config: TransportConfig, messages: int) -> int:
-    """Submit the same through bind and transport; returns how many were accepted."""
-    transport = transports.get("smpp")
-    requests = (
-        (
-            number,
-            transport.submit_request(
-                OutboundMessage(
-                    message_id=number,
-                    to=f"+{37060000000 + number}",
-                    sender="Shop",
-                    body=TEXT,
-                    parts=1,
-                    dlr_url="asked",
-                ),
-                config,
-            ),
-        )
-        for number in range(1, messages + 1)
-    )
-    accepted = 0
-
-    def count(_: int, exchange: Exchange) -> None:
-        nonlocal accepted
-        accepted += exchange_result(transport, exchange).outcome == "accepted"
-
-    engine.submit_many(requests, count)
-    return accepted
-
-
 def _line(what: str, one: Measured, ratio: float | None = None, target: float = 0.0) -> str:
     told = "" if ratio is None else f" {ratio:6.2f} {target:6}"
     return f"{what:36} {one.rate:8,.0f} {one.per_cpu_second:10,.0f} {one.cpu_us:7.1f}{told}"
@@ -196,7 +164,11 @@ def main() -> int:
         for _ in range(ROUNDS):
             runs["rust"].append(measured(count, lambda: rust_submits(port, count, window)))
             runs["raw"].append(measured(count, lambda: raw_submits(port, count, window)))
-            runs["ours"].append(measured(count, lambda: engine_submits(engine, config, count)))
+            runs["ours"].append(
+                measured(
+                    count, lambda: engine_submits(engine, "smpp", config, count, dlr_url="asked")
+                )
+            )
         engine.unbind()
     rust, raw, ours = (min(each, key=lambda one: one.cpu_us) for each in runs.values())
     ratio, better = raw.cpu_us / ours.cpu_us, rust.cpu_us / ours.cpu_us

@@ -34,7 +34,6 @@ from smsmarketing.gateways.models import Gateway
 from smsmarketing.gateways.selectors.limits import caps_for
 from smsmarketing.gateways.selectors.rates import rates_fresh_check
 from smsmarketing.gateways.selectors.routes import gateways_allowed, pins_words
-from smsmarketing.operations.canonical import sha256_hex
 
 CEILING_MARGIN = Decimal("1.05")
 RECIPIENTS_TOLERANCE = Decimal("1.05")
@@ -260,10 +259,6 @@ def _changes(previous: dict[str, Any] | None, signed: dict[str, Any]) -> list[di
         for name, value in signed.items()
         if before.get(name) != value
     ]
-
-
-def signed_hash(campaign: Campaign) -> str:
-    return sha256_hex(signed_part(campaign))
 
 
 def window_end(campaign: Campaign, *, now: datetime) -> datetime | None:

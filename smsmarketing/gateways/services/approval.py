@@ -13,7 +13,6 @@ from smsmarketing.gateways.models import Batch
 from smsmarketing.operations.errors import ApprovalRequired
 
 APPROVED_STATES = ("approved", "executing", "succeeded", "partially_succeeded")
-UNAPPROVED_PURPOSES = ("test", "reply", "opt_in")
 MAX_TEST_MESSAGES = 20
 
 BATCH_APPROVED_SQL = """(

@@ -269,9 +269,3 @@ def trash_expire(*, now: datetime | None = None, limit: int = 200) -> int:
                 facts={"contacts": len(done.contact_ids), "jobs": done.job_ids},
             )
     return count
-
-
-def erasable(phone: str) -> bool:
-    """Whether anything here knows the number."""
-    known = Q(phone=phone) | Q(phone_hash__in=phone_hashes(phone))
-    return Contact.objects.filter(known).exists() or Suppression.objects.filter(known).exists()
